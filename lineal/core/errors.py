@@ -1,0 +1,273 @@
+"""The error tree. Every error has a stable dotted `code`; its family gives the HTTP status and the exit code.
+
+Families: Invalid 422/2, NotFound 404/3, Conflict 409/4, Unauthenticated 401/5, Forbidden 403/5, Corrupt 500/6,
+Unavailable 503/7. A subclass adds only a code. Codes are forever.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Error(Exception):
+    """Anything that Lineal refuses or fails at, with a `code` for programs and a message for people."""
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    by_code: ClassVar[dict[str, type[Error]]] = {}
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __init_subclass__(cls) -> None:
+        Error.by_code[cls.code] = cls
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.details)
+
+
+def _rebuild(kind: type[Error], message: str, details: dict[str, Any]) -> Error:
+    return kind(message, **details)
+
+
+# ---- families ------------------------------------------------------------------------------------------------
+
+
+class Invalid(Error):
+    """What was asked can't be right, whatever the state of the store."""
+
+    code, http_status, exit_code = "invalid", 422, 2
+
+
+class NotFound(Error):
+    """The thing named is not there."""
+
+    code, http_status, exit_code = "not_found", 404, 3
+
+
+class Conflict(Error):
+    """The store is not in the state that the request took for granted."""
+
+    code, http_status, exit_code = "conflict", 409, 4
+
+
+class Unauthenticated(Error):
+    """Nobody knows who asks."""
+
+    code, http_status, exit_code = "unauthenticated", 401, 5
+
+
+class Forbidden(Error):
+    """Whoever asks may not."""
+
+    code, http_status, exit_code = "forbidden", 403, 5
+
+
+class Corrupt(Error):
+    """Bytes or rows are not what they were when they were written."""
+
+    code, http_status, exit_code = "corrupt", 500, 6
+
+
+class Unavailable(Error):
+    """Something needed can't be reached, written or loaded now."""
+
+    code, http_status, exit_code = "unavailable", 503, 7
+
+
+# ---- invalid -------------------------------------------------------------------------------------------------
+
+
+class InvalidName(Invalid):
+    code = "invalid.name"
+
+
+class InvalidRef(Invalid):
+    code = "invalid.ref"
+
+
+class AmbiguousRef(Invalid):
+    code = "invalid.ambiguous_ref"
+
+
+class InvalidAlias(Invalid):
+    code = "invalid.alias"
+
+
+class InvalidPath(Invalid):
+    code = "invalid.path"
+
+
+class PathCollision(Invalid):
+    code = "invalid.path_collision"
+
+
+class InvalidManifest(Invalid):
+    code = "invalid.manifest"
+
+
+class InvalidDigest(Invalid):
+    code = "invalid.digest"
+
+
+class InvalidReference(Invalid):
+    code = "invalid.reference"
+
+
+class InvalidSettings(Invalid):
+    code = "invalid.settings"
+
+
+class InvalidSource(Invalid):
+    """A file or folder to be logged is missing, unreadable, no regular file, or points outside its tree."""
+
+    code = "invalid.source"
+
+
+class InvalidTarget(Invalid):
+    """A place to download to would lead outside the folder that was asked for."""
+
+    code = "invalid.target"
+
+
+class InvalidMetadata(Invalid):
+    code = "invalid.metadata"
+
+
+class EmptyArtifact(Invalid):
+    code = "invalid.empty_artifact"
+
+
+class InvalidArgument(Invalid):
+    code = "invalid.argument"
+
+
+# ---- not found -----------------------------------------------------------------------------------------------
+
+
+class CollectionNotFound(NotFound):
+    code = "not_found.collection"
+
+
+class VersionNotFound(NotFound):
+    code = "not_found.version"
+
+
+class AliasNotFound(NotFound):
+    code = "not_found.alias"
+
+
+class RunNotFound(NotFound):
+    code = "not_found.run"
+
+
+class EntryNotFound(NotFound):
+    code = "not_found.entry"
+
+
+class BlobNotFound(NotFound):
+    code = "not_found.blob"
+
+
+class LinkNotFound(NotFound):
+    code = "not_found.link"
+
+
+# ---- conflict ------------------------------------------------------------------------------------------------
+
+
+class AliasMoved(Conflict):
+    code = "conflict.alias_moved"
+
+
+class TypeMismatch(Conflict):
+    code = "conflict.type"
+
+
+class VersionInUse(Conflict):
+    code = "conflict.version_in_use"
+
+
+class VersionPurged(Conflict):
+    code = "conflict.version_purged"
+
+
+class RunFinished(Conflict):
+    code = "conflict.run_finished"
+
+
+class SourceChanged(Conflict):
+    """A file changed between being added and being stored."""
+
+    code = "conflict.source_changed"
+
+
+class BlobsMissing(Conflict):
+    """A manifest names blobs that the store doesn't hold (any more); push them and log again."""
+
+    code = "conflict.blobs_missing"
+
+
+class PlanOutdated(Conflict):
+    code = "conflict.plan_outdated"
+
+
+class ArtifactLogged(Conflict):
+    code = "conflict.artifact_logged"
+
+
+# ---- corrupt -------------------------------------------------------------------------------------------------
+
+
+class DigestMismatch(Corrupt):
+    code = "corrupt.digest_mismatch"
+
+
+class CorruptPack(Corrupt):
+    code = "corrupt.pack"
+
+
+class CorruptManifest(Corrupt):
+    code = "corrupt.manifest"
+
+
+class CorruptDatabase(Corrupt):
+    code = "corrupt.database"
+
+
+class CorruptStore(Corrupt):
+    code = "corrupt.store"
+
+
+# ---- unavailable ---------------------------------------------------------------------------------------------
+
+
+class StoreUnavailable(Unavailable):
+    code = "unavailable.store"
+
+
+class DiskFull(Unavailable):
+    code = "unavailable.disk_full"
+
+
+class ReadOnly(Unavailable):
+    code = "unavailable.read_only"
+
+
+class NewerFormat(Unavailable):
+    code = "unavailable.newer_format"
+
+
+class DatabaseBusy(Unavailable):
+    code = "unavailable.database_busy"
+
+
+class MissingDependency(Unavailable):
+    code = "unavailable.dependency"
+
+
+class ReferenceUnavailable(Unavailable):
+    code = "unavailable.reference"

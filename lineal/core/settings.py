@@ -1,0 +1,138 @@
+"""Settings, read once: argument > `LINEAL_*` variable > project file > default. The only reader of the environment.
+
+| setting | variable | `lineal.toml` | default |
+|---|---|---|---|
+| url | LINEAL_URL | url | ~/.lineal |
+| entity | LINEAL_ENTITY | entity | local |
+| project | LINEAL_PROJECT | project | none: `default` for what is logged, any project for what is looked up |
+| user | LINEAL_USER | - | the name the system knows you by |
+| cache_dir | LINEAL_CACHE_DIR | - | the system's cache folder |
+| cache_size | LINEAL_CACHE_SIZE | - | 20 GB, or 10 % of the disk if that is less |
+| pack_limit | LINEAL_PACK_LIMIT | pack_limit | 128 KiB: larger files become objects of their own |
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lineal.core.errors import InvalidSettings
+from lineal.core.names import check_name
+
+PROJECT_FILE = "lineal.toml"
+DEFAULT_PROJECT = "default"
+MAX_PACK_LIMIT_BYTES = 8 << 20
+_FILE_KEYS = {"url", "entity", "project", "pack_limit"}
+_SIZE = re.compile(r"(\d+)\s*(|K|M|G|T|Ki|Mi|Gi|Ti)B?", re.IGNORECASE)
+_UNITS = {
+    "": 1,
+    **{u: 1000 ** (i + 1) for i, u in enumerate("kmgt")},
+    **{f"{u}i": 1024 ** (i + 1) for i, u in enumerate("kmgt")},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the store is and who acts; `project` is None when nobody set one."""
+
+    url: str
+    entity: str
+    project: str | None
+    user: str
+    host: str
+    cache_dir: Path
+    cache_size_bytes: int | None
+    pack_limit_bytes: int
+    project_file: Path | None = None
+
+
+def load(folder: Path | None = None, **given: Any) -> Settings:
+    """The settings in force in `folder` (default: the working folder); `given` values that are not None win.
+
+    Raises invalid.settings for a project file or a value that can't be read.
+    """
+    file = find_project_file(folder or Path.cwd())
+    values: dict[str, Any] = _read_project_file(file) if file else {}
+    for key in ("url", "entity", "project", "user", "cache_dir", "cache_size", "pack_limit"):
+        if variable := os.environ.get(f"LINEAL_{key.upper()}"):
+            values[key] = variable
+    values |= {key: value for key, value in given.items() if value is not None}
+    return _checked(values, file)
+
+
+def find_project_file(folder: Path) -> Path | None:
+    """The nearest `lineal.toml` in `folder` or above it, if any."""
+    for place in (folder, *folder.parents):
+        if (place / PROJECT_FILE).is_file():
+            return place / PROJECT_FILE
+    return None
+
+
+def parse_size(text: str | int) -> int:
+    """The bytes in a size such as `20GB`, `512 MiB` or `1000`."""
+    match = _SIZE.fullmatch(str(text).strip())
+    if not match:
+        raise InvalidSettings(f"{str(text)!r} is not a size; write it like 20GB or 512MiB")
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def environment(name: str) -> str | None:
+    """The variable `name` of the process, for the few facts that are not settings (a terminal's, git's)."""
+    return os.environ.get(name)
+
+
+def _read_project_file(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise InvalidSettings(f"{file} can't be read: {problem}") from None
+    if unknown := set(values) - _FILE_KEYS:
+        raise InvalidSettings(
+            f"{file} has unknown keys: {', '.join(sorted(unknown))}; known are {', '.join(sorted(_FILE_KEYS))}"
+        )
+    for key, value in values.items():
+        if not isinstance(value, str | int):
+            raise InvalidSettings(f"{file}: {key} must be a text")
+    url = values.get("url")
+    if isinstance(url, str) and "://" not in url and not url.startswith(("memory:", "~")):
+        values["url"] = str((file.parent / url).absolute())
+    return values
+
+
+def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
+    project = values.get("project")
+    limit = parse_size(values.get("pack_limit", 128 * 1024))
+    if limit > MAX_PACK_LIMIT_BYTES:
+        raise InvalidSettings("pack_limit is at most 8 MiB")
+    cache = values.get("cache_dir")
+    return Settings(
+        url=str(values.get("url", "~/.lineal")),
+        entity=check_name(values.get("entity", "local"), "entity"),
+        project=check_name(project, "project") if project is not None else None,
+        user=str(values.get("user") or _user()),
+        host=socket.gethostname(),
+        cache_dir=Path(cache).expanduser().absolute() if cache else _default_cache_dir(),
+        cache_size_bytes=parse_size(values["cache_size"]) if "cache_size" in values else None,
+        pack_limit_bytes=limit,
+        project_file=file,
+    )
+
+
+def _default_cache_dir() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("lineal"))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

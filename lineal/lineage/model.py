@@ -1,0 +1,50 @@
+"""Records of the lineage graph. A node's id is `version:<entity>/<project>/<collection>:v3` or `run:<run id>`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Direction = Literal["up", "down", "both"]
+NodeKind = Literal["version", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A version or a run as the graph shows it.
+
+    `name` is the short label (`digits:v1`, or the run's name); `type` is the collection's type or the run's job
+    type; `detail` holds facts worth showing (digest, size, state, commit), already safe to print but not escaped.
+    `depth` counts edges from where the walk began; `deleted` marks a tombstone; `focus` where the walk began.
+    """
+
+    id: str
+    kind: NodeKind
+    name: str
+    type: str = ""
+    aliases: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    depth: int = 0
+    deleted: bool = False
+    focus: bool = False
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Data flowed from `source` to `target` (node ids): version → run for an input, run → version for an output."""
+
+    source: str
+    target: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A subgraph: nodes ordered by depth then id, edges between them, and whether the walk stopped at its limit."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    truncated: bool = False
