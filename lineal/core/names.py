@@ -49,7 +49,12 @@ class Ref:
 
 def check_name(text: str, what: str = "name") -> str:
     """`text`, if it is a valid name of a project, collection, entity or tag."""
-    if not isinstance(text, str) or not _NAME.fullmatch(text) or text.endswith(".") or text.lower() in _RESERVED:
+    if (
+        not isinstance(text, str)
+        or not _NAME.fullmatch(text)
+        or text.endswith(".")
+        or text.lower() in _RESERVED
+    ):
         raise InvalidName(
             f"{_shown(text)} can't be a {what}: use up to 128 ASCII letters, digits, '.', '_' or '-', "
             "starting with a letter or digit and not ending with '.'"
@@ -140,7 +145,9 @@ def check_paths(paths: Iterable[str]) -> None:
         folders.add(path.rpartition("/")[0])
         count += 1
         if len(seen) != count:
-            raise PathCollision(f"{path!r} collides with another path that differs only in case or Unicode form")
+            raise PathCollision(
+                f"{path!r} collides with another path that differs only in case or Unicode form"
+            )
     above = {""}
     for folder in folders:
         while folder not in above:

@@ -1,0 +1,221 @@
+"""Sessions: `Database.begin()` for a transaction that writes, `Database.read()` for one that only reads.
+
+A session is a SQLAlchemy connection inside a transaction. On SQLite a writing transaction takes the write lock at
+once (`BEGIN IMMEDIATE`), so that it never has to be upgraded; a commit is on disk when it returns (WAL,
+synchronous=FULL).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from lineal.core.errors import (
+    CorruptDatabase,
+    DatabaseBusy,
+    DiskFull,
+    Error,
+    NewerFormat,
+    ReadOnly,
+    StoreUnavailable,
+)
+from lineal.db import schema
+
+Session = Connection
+
+_BUSY_S = 60
+_open: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def insert_many(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    """How many of `rows` were new: tuples of plain driver values, one for each column, those in conflict left out.
+
+    It goes past SQLAlchemy's binding, which takes three times as long as SQLite itself on rows by the ten thousand.
+    """
+    if not rows:
+        return 0
+    mark = "?" if session.dialect.paramstyle == "qmark" else "%s"
+    columns = ", ".join(session.dialect.identifier_preparer.quote(column.name) for column in table.columns)
+    values = ", ".join([mark] * len(table.columns))
+    statement = f"INSERT INTO {table.name} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+    return session.exec_driver_sql(statement, list(rows)).rowcount
+
+
+class Database:
+    """The rows of one store."""
+
+    def __init__(self, engine: Engine, *, writable: bool = True) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(lineal_write=True)
+        self._writable = writable
+        _open.add(engine)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A session that commits when the block ends and rolls back when it raises."""
+        if not self._writable:
+            raise ReadOnly("the store is read-only for you; nothing was changed")
+        with _translated(), self._writing.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the rows and changes none."""
+        with _translated(), self._engine.begin() as session:
+            yield session
+
+    def check(self) -> list[str]:
+        """What the engine itself finds wrong with its pages; empty when all is well."""
+        with self.read() as session:
+            if session.dialect.name != "sqlite":
+                return []
+            found = [row[0] for row in session.exec_driver_sql("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def open_memory() -> Database:
+    """Rows that live and die with this process."""
+    engine = create_engine(
+        "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False, "isolation_level": None}
+    )
+    _listen(engine)
+    return _ready(Database(engine))
+
+
+def open_file(path: str) -> Database:
+    """The rows in the SQLite file at `path`, made when it is not there.
+
+    A file that may not be written is opened read-only. Raises unavailable.newer_format, corrupt.database,
+    unavailable.read_only where there is nothing to read either.
+    """
+    folder = os.path.dirname(path)
+    writable = os.access(folder, os.W_OK) and (not os.path.exists(path) or os.access(path, os.W_OK))
+    if writable:
+        return _ready(Database(_file_engine(path, "rwc")))
+    if not os.path.exists(path):
+        raise ReadOnly(f"{folder} holds no store and may not be written; set LINEAL_URL to another folder")
+    try:
+        return _ready(Database(_file_engine(path, "ro"), writable=False))
+    except StoreUnavailable:  # a WAL can't be shared on a read-only medium: nobody else writes there either
+        return _ready(Database(_file_engine(path, "ro&immutable=1"), writable=False))
+
+
+def _file_engine(path: str, mode: str) -> Engine:
+    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quoted}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+    _listen(engine, wal="immutable" not in mode)
+    return engine
+
+
+def _listen(engine: Engine, *, wal: bool = True) -> None:
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        if wal:
+            _use_wal(cursor)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-32000", "trusted_schema=OFF"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(session: Session) -> None:
+        write = session.get_execution_options().get("lineal_write")
+        session.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    deadline = time.monotonic() + _BUSY_S
+    while True:  # switching to WAL needs the file for itself, and SQLite doesn't wait for that
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] in ("wal", "memory"):
+                return
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if "readonly" in str(problem):
+                return
+            if "locked" not in str(problem) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _ready(database: Database) -> Database:
+    """The database with its tables made, or refused when it is of a newer format."""
+    if (found := _format(database)) is None:
+        with database.begin() as session:
+            schema.metadata.create_all(session)
+            if session.scalar(select(schema.meta.c.value)) is None:
+                session.execute(insert(schema.meta).values(key="format", value=str(schema.FORMAT)))
+    elif not found.isdigit() or int(found) > schema.FORMAT:
+        raise NewerFormat(
+            f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
+        )
+    return database
+
+
+def _format(database: Database) -> str | None:
+    try:
+        with database.read() as session:
+            return session.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "format")) or None
+    except StoreUnavailable as problem:
+        if "no such table" in str(problem):
+            return None
+        raise
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except Error:
+        raise
+    except DBAPIError as problem:
+        raise _error_for(problem) from problem
+
+
+def _error_for(problem: DBAPIError) -> Exception:
+    text = str(problem.orig)
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return CorruptDatabase(
+            f"the database is damaged ({text}); restore it, then run `lineal fsck --rebuild`"
+        )
+    if "full" in text:
+        return DiskFull("no space left to write the database; free some and try again")
+    if "readonly" in text:
+        return ReadOnly("the store's database may not be written; nothing was changed")
+    if "locked" in text or "busy" in text:
+        return DatabaseBusy(f"another process held the store's write lock for {_BUSY_S} s; try again")
+    if isinstance(problem, OperationalError):
+        return StoreUnavailable(f"the store's database can't be used: {text}")
+    return problem
+
+
+def _forget_after_fork() -> None:
+    for engine in list(_open):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

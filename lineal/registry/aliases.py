@@ -1,0 +1,165 @@
+"""Aliases: moved by compare-and-swap, every move an appended event, so that the past can be asked. Never commits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, insert, select, update
+
+from lineal.core.errors import AliasMoved, AliasNotFound
+from lineal.core.names import check_alias, format_number
+from lineal.db.schema import alias_events, aliases
+from lineal.db.session import Session
+from lineal.registry.collections import Found
+from lineal.registry.model import AliasEvent, AliasInterval, EventKind
+
+NOWHERE = "none"
+
+
+class Mover(NamedTuple):
+    """Who moves an alias, from which host, when and why."""
+
+    user: str
+    host: str
+    at: datetime
+    why: str = ""
+
+
+def stands(session: Session, collection: Found, alias: str) -> int | None:
+    """The number that bears the alias now, if any."""
+    wanted = select(aliases.c.number).where(aliases.c.collection_id == collection.id, aliases.c.name == alias)
+    return session.scalar(wanted)
+
+
+def move(
+    session: Session,
+    collection: Found,
+    alias: str,
+    number: int,
+    mover: Mover,
+    *,
+    expected: str | None = None,
+    kind: EventKind = "move",
+) -> bool:
+    """Whether the alias had to move to stand at `number`.
+
+    `expected` is `vN`, or `none` for an alias that stands nowhere; the collection's row is locked. Raises
+    conflict.alias_moved unless the alias stands at `expected`, invalid.alias.
+    """
+    before = stands(session, collection, check_alias(alias))
+    if expected is not None and expected != (NOWHERE if before is None else format_number(before)):
+        now = "stands nowhere" if before is None else f"stands at {format_number(before)}"
+        raise AliasMoved(
+            f"{collection.name}:{alias} {now}, not at {expected}; look again and decide anew",
+            stands=None if before is None else format_number(before),
+            expected=expected,
+        )
+    if before == number:
+        return False
+    if before is None:
+        session.execute(insert(aliases).values(collection_id=collection.id, name=alias, number=number))
+    else:
+        here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
+        session.execute(update(aliases).where(here).values(number=number))
+    _record(session, collection, alias, kind, mover, before, number)
+    return True
+
+
+def remove(session: Session, collection: Found, alias: str, mover: Mover) -> int:
+    """The number that bore the alias until now. Raises not_found.alias."""
+    before = stands(session, collection, check_alias(alias))
+    if before is None:
+        raise AliasNotFound(f"{collection.name} has no alias {alias!r}; `lineal aliases {collection.name}` lists them")
+    here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
+    session.execute(delete(aliases).where(here))
+    _record(session, collection, alias, "remove", mover, before, None)
+    return before
+
+
+def stood(session: Session, collection: Found, alias: str, at: datetime) -> int | None:
+    """The number that bore the alias at that moment, if any."""
+    wanted = (
+        select(alias_events.c.to_number)
+        .where(
+            alias_events.c.collection_id == collection.id,
+            alias_events.c.alias == alias,
+            alias_events.c.at <= at,
+        )
+        .order_by(alias_events.c.id.desc())
+        .limit(1)
+    )
+    return session.scalar(wanted)
+
+
+def events(session: Session, collection: Found, alias: str | None = None) -> list[AliasEvent]:
+    """Every move in the collection, or of the one alias, oldest first."""
+    wanted = select(alias_events).where(alias_events.c.collection_id == collection.id)
+    if alias is not None:
+        wanted = wanted.where(alias_events.c.alias == alias)
+    return [
+        AliasEvent(
+            f"{collection.project}/{collection.name}",
+            row.alias,
+            row.kind,
+            row.at,
+            row.user,
+            row.host,
+            row.from_number,
+            row.to_number,
+            row.why,
+        )
+        for row in session.execute(wanted.order_by(alias_events.c.id))
+    ]
+
+
+def intervals(moves: list[AliasEvent]) -> list[AliasInterval]:
+    """The stretches that the moves of one alias (oldest first) make, oldest first."""
+    found: list[AliasInterval] = []
+    for move_, after in zip(moves, [*moves[1:], None], strict=True):
+        if move_.to_number is not None:
+            until = after.at if after else None
+            found.append(
+                AliasInterval(
+                    move_.collection, move_.alias, move_.to_number, move_.at, until, move_.user, move_.why
+                )
+            )
+    return found
+
+
+def before_now(moves: list[AliasEvent]) -> int | None:
+    """Where a rollback of the alias leads, given its moves, oldest first: what stood before what stands.
+
+    A rollback takes back the move it undid, so that rolling back again goes one further into the past.
+    """
+    stack: list[int] = []
+    for move_ in moves:
+        if move_.kind == "rollback" and stack:
+            stack.pop()
+        elif move_.to_number is not None:
+            stack.append(move_.to_number)
+    return stack[-2] if len(stack) > 1 else None
+
+
+def _record(
+    session: Session,
+    collection: Found,
+    alias: str,
+    kind: EventKind,
+    mover: Mover,
+    before: int | None,
+    after: int | None,
+) -> None:
+    session.execute(
+        insert(alias_events).values(
+            collection_id=collection.id,
+            alias=alias,
+            kind=kind,
+            at=mover.at,
+            user=mover.user,
+            host=mover.host,
+            from_number=before,
+            to_number=after,
+            why=mover.why,
+        )
+    )

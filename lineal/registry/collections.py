@@ -1,0 +1,172 @@
+"""Collections: found, made with the type they keep, listed, deleted and brought back. Functions never commit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, insert, select, update
+
+from lineal.core.errors import AmbiguousRef, CollectionNotFound, TypeMismatch
+from lineal.core.names import Ref, check_name
+from lineal.db.schema import aliases, collections, memberships, versions
+from lineal.db.session import Session
+from lineal.registry.model import Collection
+
+
+class Found(NamedTuple):
+    """A collection's row id and the facts that other functions need."""
+
+    id: int
+    entity: str
+    project: str
+    name: str
+    type: str
+    deleted: bool
+
+
+_FACTS = (
+    collections.c.id,
+    collections.c.entity,
+    collections.c.project,
+    collections.c.name,
+    collections.c.type,
+    collections.c.deleted_at,
+)
+
+
+def get(
+    session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False
+) -> Found:
+    """The collection that `ref` names; `entity` and `project` stand in where it has none.
+
+    Where neither gives a project, the name is looked for in all of them and must be unique. Raises
+    not_found.collection, invalid.ambiguous_ref.
+    """
+    entity, project = ref.entity or entity, ref.project or project
+    wanted = select(*_FACTS).where(collections.c.name == ref.collection, collections.c.entity == entity)
+    if project is not None:
+        wanted = wanted.where(collections.c.project == project)
+    if not deleted:
+        wanted = wanted.where(collections.c.deleted_at.is_(None))
+    rows = session.execute(wanted.limit(20)).all()
+    if not rows:
+        raise CollectionNotFound(_absent(session, entity, project, ref.collection))
+    if len(rows) > 1:
+        places = ", ".join(sorted(f"{row.project}/{row.name}" for row in rows))
+        raise AmbiguousRef(f"{ref.collection!r} is in several projects; say which: {places}")
+    return Found(*rows[0][:5], rows[0].deleted_at is not None)
+
+
+def get_or_add(
+    session: Session, entity: str, project: str, name: str, type: str, *, at: datetime
+) -> Found:
+    """The collection, made if it isn't there, with its row locked. Raises conflict.type, invalid.name."""
+    wanted = select(*_FACTS).where(
+        collections.c.entity == entity, collections.c.project == project, collections.c.name == name
+    )
+    row = session.execute(wanted.with_for_update()).first()
+    if row is None:
+        for text, what in ((entity, "entity"), (project, "project"), (name, "collection"), (type, "type")):
+            check_name(text, what)
+        made = insert(collections).values(
+            entity=entity, project=project, name=name, type=type, created_at=at, description="", next_number=0
+        )
+        session.execute(made)
+        row = session.execute(wanted).one()
+    if row.type != type:
+        raise TypeMismatch(f"{project}/{name} holds the type {row.type!r}; it can't take a {type!r}")
+    if row.deleted_at is not None:
+        session.execute(update(collections).where(collections.c.id == row.id).values(deleted_at=None))
+    return Found(*row[:5], False)
+
+
+def list_all(
+    session: Session, entity: str, project: str | None = None, *, type: str | None = None, deleted: bool = False
+) -> list[Collection]:
+    """The collections by project and name, each with how many versions are left and where its aliases stand."""
+    counts = (
+        select(
+            memberships.c.collection_id,
+            func.count().label("count"),
+            func.max(memberships.c.number).label("latest"),
+        )
+        .join(versions, versions.c.id == memberships.c.version_id)
+        .where(memberships.c.unlinked_at.is_(None), versions.c.deleted_at.is_(None))
+        .group_by(memberships.c.collection_id)
+        .subquery()
+    )
+    wanted = (
+        select(collections, counts.c.count, counts.c.latest)
+        .outerjoin(counts, counts.c.collection_id == collections.c.id)
+        .where(collections.c.entity == entity)
+        .order_by(collections.c.project, collections.c.name)
+    )
+    if project is not None:
+        wanted = wanted.where(collections.c.project == project)
+    if type is not None:
+        wanted = wanted.where(collections.c.type == type)
+    if not deleted:
+        wanted = wanted.where(collections.c.deleted_at.is_(None))
+    rows = session.execute(wanted).all()
+    stands = _aliases(session, [row.id for row in rows] if len(rows) < 500 else None)
+    return [
+        Collection(
+            row.entity,
+            row.project,
+            row.name,
+            row.type,
+            row.description,
+            row.count or 0,
+            row.latest,
+            stands.get(row.id, {}),
+            row.created_at,
+            row.deleted_at,
+        )
+        for row in rows
+    ]
+
+
+def list_types(session: Session, entity: str, project: str | None = None) -> list[str]:
+    """The types of the collections, sorted."""
+    wanted = select(collections.c.type).distinct().where(collections.c.entity == entity)
+    if project is not None:
+        wanted = wanted.where(collections.c.project == project)
+    return sorted(session.scalars(wanted.where(collections.c.deleted_at.is_(None))))
+
+
+def next_number(session: Session, collection: Found) -> int:
+    """A number that no version of the collection has had; the row stays locked until the session ends."""
+    number = session.scalar(
+        update(collections)
+        .where(collections.c.id == collection.id)
+        .values(next_number=collections.c.next_number + 1)
+        .returning(collections.c.next_number)
+    )
+    assert number is not None
+    return int(number) - 1
+
+
+def set_deleted(session: Session, collection_id: int, at: datetime | None) -> None:
+    """Marks the collection as deleted, or as there again."""
+    session.execute(update(collections).where(collections.c.id == collection_id).values(deleted_at=at))
+
+
+def _aliases(session: Session, ids: list[int] | None) -> dict[int, dict[str, int]]:
+    wanted = select(aliases.c.collection_id, aliases.c.name, aliases.c.number).order_by(aliases.c.name)
+    if ids is not None:
+        wanted = wanted.where(aliases.c.collection_id.in_(ids))
+    found: dict[int, dict[str, int]] = {}
+    for collection_id, name, number in session.execute(wanted).tuples():
+        found.setdefault(collection_id, {})[name] = number
+    return found
+
+
+def _absent(session: Session, entity: str, project: str | None, name: str) -> str:
+    place = f"project {project!r}" if project is not None else "any project"
+    wanted = select(collections.c.project).where(
+        collections.c.name == name, collections.c.entity == entity, collections.c.deleted_at.is_(None)
+    )
+    elsewhere = sorted(session.scalars(wanted.limit(5)))
+    hint = f"; there is {', '.join(f'{p}/{name}' for p in elsewhere)}" if elsewhere else "; `lineal ls` lists all"
+    return f"no collection {name!r} in {place} of {entity!r}{hint}"

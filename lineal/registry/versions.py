@@ -1,0 +1,245 @@
+"""Versions: added gapless and never changed in content, resolved from refs, deleted to a tombstone and restored.
+
+A version's row belongs to its own collection; a membership places it, there and in every registry collection it is
+linked into. Functions on a session that never commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, Select, and_, func, insert, select, update
+
+from lineal.core.errors import AmbiguousRef, VersionNotFound
+from lineal.core.names import Ref, format_number, format_ref
+from lineal.db.schema import aliases, collections, memberships, runs, versions
+from lineal.db.session import Session
+from lineal.registry.collections import Found, next_number
+from lineal.registry.model import NewVersion, Version
+from lineal.storage import digest as digests
+from lineal.storage.digest import Digest
+
+_home = collections.alias("home")
+
+
+class Placed(NamedTuple):
+    """A version and the row ids that tables join on: its own, and the collection it is seen through."""
+
+    id: int
+    collection_id: int
+    version: Version
+
+
+def add(
+    session: Session, collection: Found, new: NewVersion, *, run: int | None, user: str, at: datetime
+) -> tuple[Placed, bool]:
+    """The collection's version of that content, and whether it had to be made. The collection's row is locked."""
+    digest = digests.parse(new.digest)
+    wanted = _select().where(
+        versions.c.collection_id == collection.id,
+        versions.c.digest == digest,
+        versions.c.deleted_at.is_(None),
+        memberships.c.collection_id == collection.id,
+    )
+    if row := session.execute(wanted.limit(1)).first():
+        return _placed(row), False
+    number = next_number(session, collection)
+    made = insert(versions).values(
+        collection_id=collection.id,
+        number=number,
+        digest=digest,
+        size=new.size_bytes,
+        file_count=new.file_count,
+        description=new.description,
+        metadata=dict(new.metadata),
+        tags=list(new.tags),
+        run_id=run,
+        ttl_s=new.ttl_s,
+        created_at=at,
+        created_by=user,
+    )
+    version_id = session.execute(made).inserted_primary_key[0]
+    place(session, collection.id, number, version_id, user=user, at=at)
+    return get(session, collection, number), True
+
+
+def place(
+    session: Session, collection_id: int, number: int, version_id: int, *, user: str, at: datetime
+) -> None:
+    """Gives the version a number in the collection."""
+    values = {"collection_id": collection_id, "number": number, "version_id": version_id}
+    session.execute(insert(memberships).values(**values, linked_at=at, linked_by=user))
+
+
+def get(session: Session, collection: Found, number: int, *, deleted: bool = False) -> Placed:
+    """The version with that number in the collection. Raises not_found.version, for a deleted one too."""
+    wanted = _select().where(memberships.c.collection_id == collection.id, memberships.c.number == number)
+    row = session.execute(wanted).first()
+    name = f"{collection.name}:{format_number(number)}"
+    if row is None or (row.unlinked_at is not None and not deleted):
+        raise VersionNotFound(f"there is no {name}{_hint(session, collection)}")
+    if row.deleted_at is not None and not deleted:
+        ending = "its bytes are gone" if row.purged_at else f"`lineal restore {name}` brings it back"
+        raise VersionNotFound(f"{name} was deleted; {ending}")
+    return _placed(row)
+
+
+def resolve(session: Session, collection: Found, ref: Ref) -> Placed:
+    """The version that `ref` names in the collection now. Raises not_found.version, invalid.ambiguous_ref."""
+    if ref.number is not None:
+        return get(session, collection, ref.number)
+    wanted = _select().where(
+        memberships.c.collection_id == collection.id,
+        memberships.c.unlinked_at.is_(None),
+        versions.c.deleted_at.is_(None),
+    )
+    if ref.alias is not None:
+        bears = and_(
+            aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number
+        )
+        wanted = wanted.join(aliases, bears).where(aliases.c.name == ref.alias)
+    elif ref.digest_prefix is not None:
+        low, high = _range(ref.digest_prefix)
+        wanted = wanted.where(versions.c.digest >= low, versions.c.digest <= high)
+    rows = session.execute(wanted.order_by(memberships.c.number.desc()).limit(5)).all()
+    if not rows:
+        raise VersionNotFound(f"nothing stands at {format_ref(ref)}{_hint(session, collection)}")
+    if ref.digest_prefix is not None and len({row.digest for row in rows}) > 1:
+        raise AmbiguousRef(f"several versions of {collection.name} have digests that begin like that; give more digits")
+    return _placed(rows[0])
+
+
+def latest_at(session: Session, collection: Found, at: datetime) -> int | None:
+    """The number that `latest` stood at: the newest then made and not yet deleted or unlinked."""
+    alive = and_(
+        memberships.c.linked_at <= at,
+        (memberships.c.unlinked_at.is_(None)) | (memberships.c.unlinked_at > at),
+        (versions.c.deleted_at.is_(None)) | (versions.c.deleted_at > at),
+    )
+    wanted = (
+        select(func.max(memberships.c.number))
+        .join(versions, versions.c.id == memberships.c.version_id)
+        .where(memberships.c.collection_id == collection.id, alive)
+    )
+    return session.scalar(wanted)
+
+
+def list_all(session: Session, collection: Found, *, deleted: bool = False) -> list[Placed]:
+    """The collection's versions, newest first; with `deleted`, tombstones too."""
+    wanted = _select().where(memberships.c.collection_id == collection.id)
+    if not deleted:
+        wanted = wanted.where(memberships.c.unlinked_at.is_(None), versions.c.deleted_at.is_(None))
+    return [_placed(row) for row in session.execute(wanted.order_by(memberships.c.number.desc()))]
+
+
+def list_by_id(session: Session, ids: Several[int]) -> dict[int, Version]:
+    """The versions with these row ids, each as its own collection shows it, tombstones included."""
+    found: dict[int, Version] = {}
+    waiting = list(ids)
+    for start in range(0, len(waiting), 10_000):
+        wanted = _select().where(
+            versions.c.id.in_(waiting[start : start + 10_000]),
+            memberships.c.collection_id == versions.c.collection_id,
+        )
+        found |= {row.id: _placed(row).version for row in session.execute(wanted)}
+    return found
+
+
+def list_everywhere(
+    session: Session, *, digest: Digest | None = None, purged: bool = False, after: int = 0
+) -> list[Placed]:
+    """Every version of the store as its own collection shows it, tombstones included, oldest first.
+
+    Those whose bytes are gone only with `purged`; only rows with an id over `after`.
+    """
+    wanted = _select().where(memberships.c.collection_id == versions.c.collection_id, versions.c.id > after)
+    if digest is not None:
+        wanted = wanted.where(versions.c.digest == digest)
+    if not purged:
+        wanted = wanted.where(versions.c.purged_at.is_(None))
+    return [_placed(row) for row in session.execute(wanted.order_by(versions.c.id))]
+
+
+def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None:
+    """Sets columns of the version that may change: description, metadata, tags, ttl_s, hold, deletion marks."""
+    session.execute(update(versions).where(versions.c.id == version_id).values(**values))
+
+
+def places_of(session: Session, version_id: int) -> list[Placed]:
+    """The version through every collection that holds it now, its own first."""
+    wanted = _select().where(memberships.c.version_id == version_id, memberships.c.unlinked_at.is_(None))
+    rows = session.execute(wanted).all()
+    return sorted((_placed(row) for row in rows), key=lambda p: (p.version.linked, p.version.ref))
+
+
+def _select() -> Select[Any]:
+    named = (
+        select(func.aggregate_strings(aliases.c.name, "/"))
+        .where(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            versions,
+            collections.c.entity,
+            collections.c.project,
+            collections.c.name.label("collection"),
+            collections.c.type,
+            memberships.c.collection_id.label("in_id"),
+            memberships.c.number.label("in_number"),
+            memberships.c.unlinked_at,
+            _home.c.project.label("home_project"),
+            _home.c.name.label("home_name"),
+            runs.c.run_id.label("by_run"),
+            named.label("aliases"),
+        )
+        .select_from(memberships)
+        .join(versions, versions.c.id == memberships.c.version_id)
+        .join(collections, collections.c.id == memberships.c.collection_id)
+        .join(_home, _home.c.id == versions.c.collection_id)
+        .outerjoin(runs, runs.c.id == versions.c.run_id)
+    )
+
+
+def _placed(row: Row[Any]) -> Placed:
+    version = Version(
+        entity=row.entity,
+        project=row.project,
+        collection=row.collection,
+        type=row.type,
+        number=row.in_number,
+        digest=digests.format(row.digest),
+        size_bytes=row.size,
+        file_count=row.file_count,
+        description=row.description,
+        metadata=row.metadata,
+        tags=tuple(row.tags),
+        aliases=tuple(sorted(row.aliases.split("/"))) if row.aliases else (),
+        source=f"{row.entity}/{row.home_project}/{row.home_name}:{format_number(row.number)}",
+        run_id=row.by_run,
+        ttl_s=row.ttl_s,
+        hold=row.hold,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        deleted_at=row.deleted_at,
+        purged_at=row.purged_at,
+    )
+    return Placed(row.id, row.in_id, version)
+
+
+def _range(prefix: str) -> tuple[bytes, bytes]:
+    return bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
+
+
+def _hint(session: Session, collection: Found) -> str:
+    newest = session.scalar(
+        select(func.max(memberships.c.number)).where(memberships.c.collection_id == collection.id)
+    )
+    names = session.scalars(select(aliases.c.name).where(aliases.c.collection_id == collection.id).limit(10))
+    known = ", ".join(sorted(names))
+    if newest is None:
+        return f"; {collection.name} has no versions"
+    return f"; {collection.name} goes up to v{newest}" + (f" and has the aliases {known}" if known else "")

@@ -1,0 +1,141 @@
+"""The index: which blobs the store holds and where each lies. Functions on a session that never commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, insert, select, text, update
+
+from lineal.db.schema import blobs, objects
+from lineal.db.session import Session, insert_many
+from lineal.storage.blobs import Place
+from lineal.storage.digest import Digest
+
+# One parameter holds all digests, end to end, so that a question about a million of them is still one query.
+_ASKED = """WITH RECURSIVE asked(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM asked WHERE i + 1 < :count),
+digests(digest) AS (SELECT substr(:all, i * 32 + 1, 32) FROM asked) """
+_MISSING = text(_ASKED + "SELECT d.digest FROM digests d LEFT JOIN blobs b USING (digest) WHERE b.digest IS NULL")
+_FIND = text(
+    _ASKED + "SELECT b.digest, b.size, b.fast, o.key, b.offset, b.length, b.codec "
+    "FROM digests d JOIN blobs b USING (digest) JOIN objects o ON o.id = b.object_id"
+)
+
+
+class IndexedObject(NamedTuple):
+    """An object that the index knows; `live` is how many of its stored bytes hold blobs of the index."""
+
+    key: str
+    size: int
+    created_at: datetime
+    live: int
+
+
+def missing(session: Session, digests: Collection[Digest]) -> set[Digest]:
+    """Those of `digests` that no row knows."""
+    return {Digest(row[0]) for row in session.execute(_MISSING, _asked(digests))} if digests else set()
+
+
+def find(session: Session, digests: Collection[Digest]) -> dict[Digest, Place]:
+    """Where each of `digests` lies, for those that are known."""
+    if not digests:
+        return {}
+    rows = session.execute(_FIND, _asked(digests)).tuples()
+    return {Digest(r[0]): Place(*r) for r in rows}
+
+
+def add(
+    session: Session, places: Collection[Place], sizes: Mapping[str, int], *, at: datetime, replace: bool = False
+) -> set[str]:
+    """Keys among the new objects (`sizes`: key → bytes) that nothing needs, since all their blobs were known.
+
+    With `replace`, the new places win over the old ones.
+    """
+    if not sizes:
+        return set()
+    ids = _add_objects(session, sizes, at)
+    if replace:
+        forget(session, [p.digest for p in places])
+    rows = [(digest, ids[key], offset, length, size, fast, codec) for digest, size, fast, key, offset, length, codec in places]
+    made = insert_many(session, blobs, rows)
+    return set() if made == len(rows) else _drop_redundant(session, places, ids)
+
+
+def forget(session: Session, digests: Collection[Digest]) -> None:
+    """Removes the blobs' rows; their objects' rows stay until `forget_objects`."""
+    if digests:
+        rows = [{"of": digest} for digest in digests]
+        session.execute(delete(blobs).where(blobs.c.digest == bindparam("of")), rows)
+
+
+def forget_objects(session: Session, keys: Collection[str]) -> None:
+    """Removes the objects' rows. No blob's row may point to them any more."""
+    for key in keys:
+        session.execute(delete(objects).where(objects.c.key == key))
+
+
+def move(session: Session, places: Collection[Place], key: str, size: int, *, at: datetime) -> None:
+    """Blobs that lay elsewhere lie in the new object `key` from now on."""
+    ids = _add_objects(session, {key: size}, at)
+    statement = (
+        update(blobs)
+        .where(blobs.c.digest == bindparam("of"))
+        .values(object_id=ids[key], offset=bindparam("to"), length=bindparam("bytes"))
+    )
+    session.execute(statement, [{"of": p.digest, "to": p.offset, "bytes": p.length} for p in places])
+
+
+def list_objects(session: Session) -> dict[str, IndexedObject]:
+    """Every object, by key."""
+    rows = session.execute(
+        text(
+            "SELECT o.key, o.size, coalesce(sum(b.length), 0) AS live, o.id FROM objects o "
+            "LEFT JOIN blobs b ON b.object_id = o.id GROUP BY o.id, o.key, o.size"
+        )
+    ).all()
+    created = {row.id: row.created_at for row in session.execute(select(objects.c.id, objects.c.created_at))}
+    return {row.key: IndexedObject(row.key, row.size, created[row.id], int(row.live)) for row in rows}
+
+
+def list_places(session: Session) -> Iterator[tuple[Place, datetime]]:
+    """Every blob with the time its object was made, ordered by object and offset."""
+    rows = session.execute(
+        select(
+            blobs.c.digest,
+            blobs.c.size,
+            blobs.c.fast,
+            objects.c.key,
+            blobs.c.offset,
+            blobs.c.length,
+            blobs.c.codec,
+            objects.c.created_at,
+        )
+        .join(objects, objects.c.id == blobs.c.object_id)
+        .order_by(objects.c.key, blobs.c.offset)
+    ).tuples()
+    for digest, size, fast, key, offset, length, codec, created_at in rows:
+        yield Place(Digest(digest), size, fast, key, offset, length, codec), created_at
+
+
+def clear(session: Session) -> None:
+    """Forgets every blob and object."""
+    session.execute(delete(blobs))
+    session.execute(delete(objects))
+
+
+def _asked(digests: Collection[Digest]) -> dict[str, object]:
+    return {"all": b"".join(digests), "count": len(digests)}
+
+
+def _add_objects(session: Session, sizes: Mapping[str, int], at: datetime) -> dict[str, int]:
+    rows = [{"key": key, "size": size, "created_at": at} for key, size in sizes.items()]
+    made = session.execute(insert(objects).returning(objects.c.key, objects.c.id), rows)
+    return {key: id for key, id in made.tuples()}  # noqa: C416 - a result has `keys`, which dict() would call
+
+
+def _drop_redundant(session: Session, places: Collection[Place], ids: Mapping[str, int]) -> set[str]:
+    needed = {place.key for place in find(session, [place.digest for place in places]).values()}
+    redundant = set(ids) - needed
+    forget_objects(session, redundant)
+    return redundant

@@ -1,0 +1,98 @@
+"""Packs: many small blobs in one object, which tells by itself what it holds.
+
+    "LNLPACK1" | the members' stored bytes, one after the other | footer | length of the footer: 8 bytes | "LNLPACKE"
+
+Numbers are little-endian. The footer is a row of 68 bytes for each member in order: digest 32, xxh3-128 16, size 8,
+length 8, codec 4; then the sha256 of these rows. Offsets follow from the lengths. `docs/format.md` tells the same.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from lineal.core.clock import new_id
+from lineal.core.errors import CorruptPack
+from lineal.storage import digest as digests
+from lineal.storage.blobs import PACKS, RAW, BlobStore, ObjectWriter, Place
+from lineal.storage.digest import Digest
+
+TARGET_BYTES = 32 << 20
+HEAD, TAIL = b"LNLPACK1", b"LNLPACKE"
+_ROW = struct.Struct("<32s16sQQI")
+_LENGTH = struct.Struct("<Q")
+_BUFFER_BYTES = 1 << 20
+
+
+class PackWriter:
+    """One pack on its way into a store. Not thread-safe."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self.key = f"{PACKS}/{new_id()}.pack"
+        self.places: list[Place] = []
+        self._writer: ObjectWriter = store.create()
+        self._waiting: list[bytes] = [HEAD]
+        self._waiting_bytes = len(HEAD)
+        self.size = len(HEAD)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next blob belongs into another pack."""
+        return self.size >= TARGET_BYTES
+
+    def add(self, digest: Digest, size: int, fast: bytes, stored: bytes, codec: int = RAW) -> None:
+        """Appends a blob of `size` bytes whose bytes as stored (coded as `codec`) are `stored`."""
+        self.places.append(Place(digest, size, fast, self.key, self.size, len(stored), codec))
+        self._append(stored)
+
+    def commit(self) -> None:
+        """Makes the pack an object of its store, durably; then `places` says where each blob lies."""
+        self._append(_footer(self.places))
+        self._flush()
+        self._writer.commit(self.key)
+
+    def abort(self) -> None:
+        """Leaves nothing of the pack behind."""
+        self._writer.abort()
+
+    def _append(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self.size += len(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= _BUFFER_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write(b"".join(self._waiting))
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+
+def read_footer(store: BlobStore, key: str, size: int) -> list[Place]:
+    """Where each blob of the pack of `size` bytes lies. Raises corrupt.pack."""
+    end = len(TAIL) + _LENGTH.size
+    tail = store.read(key, size - end, end) if size >= end + len(HEAD) else b""
+    if tail[_LENGTH.size :] != TAIL or store.read(key, 0, len(HEAD)) != HEAD:
+        raise CorruptPack(f"{key} is not a whole pack")
+    (length,) = _LENGTH.unpack(tail[: _LENGTH.size])
+    start = size - end - length
+    body = store.read(key, start, length) if length >= 32 and start >= len(HEAD) else b""
+    rows, check = body[:-32], body[-32:]
+    if len(rows) % _ROW.size or len(body) != length or digests.of_bytes(rows) != check:
+        raise CorruptPack(f"{key} has a footer that doesn't match its checksum")
+    return _places(key, rows, start)
+
+
+def _places(key: str, rows: bytes, end: int) -> list[Place]:
+    places, offset = [], len(HEAD)
+    for digest, fast, size, length, codec in _ROW.iter_unpack(rows):
+        places.append(Place(Digest(digest), size, fast, key, offset, length, codec))
+        offset += length
+    if offset != end:
+        raise CorruptPack(f"{key} has a footer that doesn't match its bytes")
+    return places
+
+
+def _footer(places: list[Place]) -> bytes:
+    rows = b"".join(_ROW.pack(p.digest, p.fast, p.size, p.length, p.codec) for p in places)
+    footer = rows + digests.of_bytes(rows)
+    return footer + _LENGTH.pack(len(footer)) + TAIL

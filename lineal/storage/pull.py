@@ -1,0 +1,344 @@
+"""Pull: a version's files out of a store into a folder, each verified before its name appears.
+
+Every file is written under a temporary name beside its place, checked, and renamed; files that are right already
+are left alone. Folders are walked by descriptor and links in the target are never followed, so that nothing can be
+made to land outside, whoever else writes there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from lineal.core.clock import new_id
+from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
+from lineal.storage import copies
+from lineal.storage import digest as digests
+from lineal.storage.blobs import RAW, Blobs, Place, decode, from_os_error
+from lineal.storage.cache import TICK_NS, Cache
+from lineal.storage.digest import Digest
+from lineal.storage.manifest import Entry
+from lineal.storage.sources import State, state_of
+from lineal.storage.transfer import Progress
+
+Mode = Literal["copy", "link"]
+
+_OPEN_FOLDERS = 64
+_READ_BYTES = 8 << 20
+_WORTH_WAITING_BYTES = 4 << 20
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP}
+
+
+def pull(
+    entries: Sequence[Entry],
+    blobs: Blobs,
+    target: str | os.PathLike[str],
+    cache: Cache,
+    *,
+    mode: Mode = "copy",
+    progress: Progress | None = None,
+) -> int:
+    """How many files had to be written to make `target` hold `entries` (of a checked manifest, with digests).
+
+    With mode "link", large files are read-only links to the store's own, small ones read-only copies. Raises
+    corrupt.digest_mismatch naming the file, not_found.blob, invalid.target, unavailable.*; what was already renamed
+    stays, and nothing half written does.
+    """
+    job = _Pull(blobs, os.path.abspath(os.fspath(target)), cache, mode, progress)
+    try:
+        return job.run(entries)
+    except OSError as problem:
+        raise from_os_error(problem, f"the files in {job.root}") from problem
+    finally:
+        job.folders.close()
+
+
+def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cache) -> list[Entry]:
+    """Those of `entries` whose file below `target` is missing or other than it says; reads only what it must."""
+    root = os.path.abspath(os.fspath(target))
+    try:
+        folders = _Folders(root, make=False)
+    except (OSError, InvalidTarget):
+        return list(entries)
+    try:
+        return list(_Local(root, folders, cache).differing(entries))
+    finally:
+        folders.close()
+
+
+class _Pull:
+    def __init__(
+        self, blobs: Blobs, root: str, cache: Cache, mode: Mode, progress: Progress | None
+    ) -> None:
+        self.root, self._blobs, self._cache, self._mode = root, blobs, cache, mode
+        self._progress = progress or (lambda _count: None)
+        self.folders = _Folders(root, make=True)
+        self._done: list[tuple[str, Digest]] = []
+        self._temporary = f".lineal-{new_id()}"
+
+    def run(self, entries: Sequence[Entry]) -> int:
+        wanted = list(_Local(self.root, self.folders, self._cache).differing(entries))
+        places = self._blobs.find({e.digest for e in wanted if e.digest})
+        self._check_found(wanted, places)
+        packed, whole = [], []
+        for entry in wanted:
+            place = places[entry.digest]  # type: ignore[index]
+            own = place.codec == RAW and place.offset == 0 and not place.key.endswith(".pack")
+            (whole if own else packed).append((place.key, place.offset, entry.path, place))
+        for path, data, digest in self._packed(sorted(packed)):
+            self._write(path, data, digest)
+        for _key, _offset, path, place in whole:
+            self._whole(path, place)
+        self._remember(sum(e.size or 0 for e in wanted))
+        return len(wanted)
+
+    def _check_found(self, wanted: Sequence[Entry], places: dict[Digest, Place]) -> None:
+        for entry in wanted:
+            if entry.digest not in places:
+                raise BlobNotFound(f"the store has lost the bytes of {entry.path!r}; run `lineal fsck`")
+
+    def _packed(
+        self, wanted: Sequence[tuple[str, int, str, Place]]
+    ) -> Iterator[tuple[str, bytes, Digest]]:
+        """The verified bytes of blobs in packs (and of coded objects), read in long stretches."""
+        start = 0
+        while start < len(wanted):
+            key, offset, _path, first = wanted[start]
+            end, stop = start, offset + first.length
+            while end < len(wanted) and wanted[end][0] == key and wanted[end][1] - offset < _READ_BYTES:
+                stop = max(stop, wanted[end][1] + wanted[end][3].length)
+                end += 1
+            stretch = memoryview(self._blobs.store.read(key, offset, stop - offset))
+            for _key, at, path, place in wanted[start:end]:
+                stored = bytes(stretch[at - offset : at - offset + place.length])
+                yield path, _decoded(path, place, stored), place.digest
+            start = end
+
+    def _write(self, path: str, data: bytes, digest: Digest) -> None:
+        folder, name = self.folders.open(path)
+        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+        try:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                if self._mode == "link":
+                    os.fchmod(descriptor, 0o444)
+            finally:
+                os.close(descriptor)
+            self._rename(folder, name, path)
+        except BaseException:
+            self._discard(folder)
+            raise
+        self._done.append((path, digest))
+        self._progress(len(data))
+
+    def _whole(self, path: str, place: Place) -> None:
+        source = self._blobs.store.path_of(place.key)
+        folder, name = self.folders.open(path)
+        try:
+            if self._mode == "link" and source is not None:
+                self._link(source, folder, path, place)
+            else:
+                self._copy(source, folder, path, place)
+            self._rename(folder, name, path)
+        except BaseException:
+            self._discard(folder)
+            raise
+        self._done.append((path, place.digest))
+        self._progress(place.size)
+
+    def _copy(self, source: str | None, folder: int, path: str, place: Place) -> None:
+        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+        try:
+            with self._blobs.store.open(place.key) as file:
+                if source is None:
+                    with os.fdopen(os.dup(descriptor), "wb") as out:
+                        copied = copies.hash_through(file, out.write, place.size)
+                    right = copied.digest == place.digest
+                else:  # the index vouches for the local object by its xxh3-128
+                    size = os.fstat(file.fileno()).st_size
+                    right = size == place.size
+                    right = right and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
+            if not right:
+                raise _mismatch(path, place)
+            if self._mode == "link":
+                os.fchmod(descriptor, 0o444)
+        finally:
+            os.close(descriptor)
+
+    def _link(self, source: str, folder: int, path: str, place: Place) -> None:
+        """Gives a link to the store's file the temporary name; the file is verified unless it is remembered."""
+        try:
+            state = state_of(os.stat(source))
+        except FileNotFoundError:
+            raise BlobNotFound(f"the store has lost the bytes of {path!r}; run `lineal fsck`") from None
+        if self._cache.find(source) != (state, place.digest):
+            _, fast, size = digests.of_file(source)
+            if (fast, size) != (place.fast, place.size):
+                raise _mismatch(path, place)
+        try:
+            os.link(source, self._temporary, dst_dir_fd=folder)
+        except OSError as problem:
+            if problem.errno not in _NO_LINK:
+                raise
+            os.symlink(source, self._temporary, dir_fd=folder)
+
+    def _rename(self, folder: int, name: str, path: str) -> None:
+        try:
+            os.rename(self._temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except (IsADirectoryError, NotADirectoryError):
+            raise InvalidTarget(f"{self.root}/{path} is a folder where a file belongs; remove it") from None
+        with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
+            if self._mode == "link":
+                os.unlink(self._temporary, dir_fd=folder)
+
+    def _discard(self, folder: int) -> None:
+        with suppress(OSError):
+            os.unlink(self._temporary, dir_fd=folder)
+
+    def _remember(self, size_bytes: int) -> None:
+        """Notes what was written, after waiting out the clock's tick where reading again would cost more."""
+        if size_bytes >= _WORTH_WAITING_BYTES:
+            time.sleep(TICK_NS / 1e9)
+        rows = []
+        for path, digest in self._done:
+            file = f"{self.root}/{path}"
+            with suppress(OSError):
+                rows.append((file, state_of(os.stat(file)), digest))
+        if self._mode == "link":
+            rows += self._linked(rows)
+        self._cache.remember(rows, time.time_ns())
+
+    def _linked(self, rows: list[tuple[str, State, Digest]]) -> list[tuple[str, State, Digest]]:
+        """The store's own files behind the links, whose change time linking has moved."""
+        found = []
+        for digest, place in self._blobs.find({digest for _, _, digest in rows}).items():
+            source = self._blobs.store.path_of(place.key)
+            if source is not None and not place.key.endswith(".pack"):
+                found.append((source, state_of(os.stat(source)), digest))
+        return found
+
+
+class _Local:
+    """What is in the target already."""
+
+    def __init__(self, root: str, folders: _Folders, cache: Cache) -> None:
+        self._root, self._folders, self._cache = root, folders, cache
+        self._known: dict[str, dict[str, tuple[tuple[int, int, int, int], Digest]]] = {}
+
+    def differing(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+        """Entries whose file is missing or different."""
+        read: list[tuple[str, State, Digest]] = []
+        as_of_ns = time.time_ns()
+        for entry in entries:
+            facts = self._facts(entry.path)
+            if facts is None or facts.st_size != entry.size:
+                yield entry
+                continue
+            state = state_of(facts)
+            file = f"{self._root}/{entry.path}"
+            if self._remembered(file) == (state, entry.digest):
+                continue
+            if self._digest(entry.path) != entry.digest:
+                yield entry
+            else:
+                assert entry.digest is not None
+                read.append((file, state, entry.digest))
+        self._cache.remember(read, as_of_ns)
+
+    def _remembered(self, file: str) -> tuple[tuple[int, int, int, int], Digest] | None:
+        folder, _, name = file.rpartition("/")
+        if folder not in self._known:
+            self._known[folder] = self._cache.known(folder)
+        return self._known[folder].get(name)
+
+    def _facts(self, path: str) -> os.stat_result | None:
+        try:
+            folder, name = self._folders.open(path)
+            facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISLNK(facts.st_mode):
+                facts = os.stat(name, dir_fd=folder)
+        except OSError:
+            return None
+        return facts if stat.S_ISREG(facts.st_mode) else None
+
+    def _digest(self, path: str) -> Digest | None:
+        folder, name = self._folders.open(path)
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            return digests.of_stream(file)[0]  # type: ignore[arg-type]
+
+
+class _Folders:
+    """Descriptors of the folders below `root`, opened step by step without following links, some kept open."""
+
+    def __init__(self, root: str, *, make: bool) -> None:
+        self._root, self._make = root, make
+        if make:
+            os.makedirs(root, exist_ok=True)
+        self._top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def open(self, path: str) -> tuple[int, str]:
+        """The descriptor of the folder that holds `path`, and the last segment. Raises invalid.target, OSError."""
+        folder, _, name = path.rpartition("/")
+        return self._folder(folder), name
+
+    def _folder(self, folder: str) -> int:
+        if not folder:
+            return self._top
+        if folder in self._open:
+            self._open.move_to_end(folder)
+            return self._open[folder]
+        above, _, name = folder.rpartition("/")
+        descriptor = self._step(self._folder(above), name, folder)
+        self._open[folder] = descriptor
+        if len(self._open) > _OPEN_FOLDERS:
+            os.close(self._open.popitem(last=False)[1])
+        return descriptor
+
+    def _step(self, above: int, name: str, folder: str) -> int:
+        if self._make:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=above)
+        try:
+            return os.open(name, _FOLDER_FLAGS, dir_fd=above)
+        except OSError as problem:
+            if problem.errno in (errno.ELOOP, errno.ENOTDIR) and self._make:
+                raise InvalidTarget(
+                    f"{self._root}/{folder} is a link or a file where a folder belongs; remove it"
+                ) from None
+            raise
+
+    def close(self) -> None:
+        for descriptor in (*self._open.values(), self._top):
+            os.close(descriptor)
+        self._open.clear()
+
+
+def _decoded(path: str, place: Place, stored: bytes) -> bytes:
+    try:
+        return decode(place, stored)
+    except DigestMismatch:
+        raise _mismatch(path, place) from None
+
+
+def _mismatch(path: str, place: Place) -> DigestMismatch:
+    return DigestMismatch(
+        f"{path!r}: the store's bytes are not those that were logged (in {place.key}); nothing was written for it. "
+        "Run `lineal fsck` to see what is damaged",
+        path=path,
+        digest=digests.format(place.digest),
+    )
