@@ -70,7 +70,9 @@ def remove(session: Session, collection: Found, alias: str, mover: Mover) -> int
     """The number that bore the alias until now. Raises not_found.alias."""
     before = stands(session, collection, check_alias(alias))
     if before is None:
-        raise AliasNotFound(f"{collection.name} has no alias {alias!r}; `lineal aliases {collection.name}` lists them")
+        raise AliasNotFound(
+            f"{collection.name} has no alias {alias!r}; `lineal aliases {collection.name}` lists them"
+        )
     here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
     session.execute(delete(aliases).where(here))
     _record(session, collection, alias, "remove", mover, before, None)

@@ -35,9 +35,7 @@ _FACTS = (
 )
 
 
-def get(
-    session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False
-) -> Found:
+def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False) -> Found:
     """The collection that `ref` names; `entity` and `project` stand in where it has none.
 
     Where neither gives a project, the name is looked for in all of them and must be unique. Raises
@@ -58,9 +56,16 @@ def get(
     return Found(*rows[0][:5], rows[0].deleted_at is not None)
 
 
-def get_or_add(
-    session: Session, entity: str, project: str, name: str, type: str, *, at: datetime
-) -> Found:
+def find(session: Session, entity: str, project: str, name: str) -> Found | None:
+    """The collection with exactly that name, unless it isn't there or was deleted."""
+    wanted = select(*_FACTS).where(
+        collections.c.entity == entity, collections.c.project == project, collections.c.name == name
+    )
+    row = session.execute(wanted.where(collections.c.deleted_at.is_(None))).first()
+    return Found(*row[:5], False) if row else None
+
+
+def get_or_add(session: Session, entity: str, project: str, name: str, type: str, *, at: datetime) -> Found:
     """The collection, made if it isn't there, with its row locked. Raises conflict.type, invalid.name."""
     wanted = select(*_FACTS).where(
         collections.c.entity == entity, collections.c.project == project, collections.c.name == name
@@ -82,7 +87,12 @@ def get_or_add(
 
 
 def list_all(
-    session: Session, entity: str, project: str | None = None, *, type: str | None = None, deleted: bool = False
+    session: Session,
+    entity: str,
+    project: str | None = None,
+    *,
+    type: str | None = None,
+    deleted: bool = False,
 ) -> list[Collection]:
     """The collections by project and name, each with how many versions are left and where its aliases stand."""
     counts = (
@@ -117,7 +127,7 @@ def list_all(
             row.name,
             row.type,
             row.description,
-            row.count or 0,
+            row._mapping["count"] or 0,
             row.latest,
             stands.get(row.id, {}),
             row.created_at,
@@ -168,5 +178,9 @@ def _absent(session: Session, entity: str, project: str | None, name: str) -> st
         collections.c.name == name, collections.c.entity == entity, collections.c.deleted_at.is_(None)
     )
     elsewhere = sorted(session.scalars(wanted.limit(5)))
-    hint = f"; there is {', '.join(f'{p}/{name}' for p in elsewhere)}" if elsewhere else "; `lineal ls` lists all"
+    hint = (
+        f"; there is {', '.join(f'{p}/{name}' for p in elsewhere)}"
+        if elsewhere
+        else "; `lineal ls` lists all"
+    )
     return f"no collection {name!r} in {place} of {entity!r}{hint}"

@@ -55,4 +55,3 @@ def of_version(session: Session, version_id: int) -> list[Link]:
             at, by = session.execute(wanted).one()
             found.append(Link(placed.version.ref, placed.version.aliases, at, by))
     return found
-

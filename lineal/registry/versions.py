@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, func, insert, select, update
+from sqlalchemy import Row, Select, and_, case, func, insert, select, update
 
 from lineal.core.errors import AmbiguousRef, VersionNotFound
 from lineal.core.names import Ref, format_number, format_ref
-from lineal.db.schema import aliases, collections, memberships, runs, versions
+from lineal.db.schema import alias_events, aliases, collections, memberships, runs, versions
 from lineal.db.session import Session
 from lineal.registry.collections import Found, next_number
 from lineal.registry.model import NewVersion, Version
@@ -66,6 +66,16 @@ def add(
     return get(session, collection, number), True
 
 
+def has_content(session: Session, collection: Found, digest: str) -> bool:
+    """Whether a version of the collection that isn't deleted has that content."""
+    wanted = select(versions.c.id).where(
+        versions.c.collection_id == collection.id,
+        versions.c.digest == digests.parse(digest),
+        versions.c.deleted_at.is_(None),
+    )
+    return session.execute(wanted).first() is not None
+
+
 def place(
     session: Session, collection_id: int, number: int, version_id: int, *, user: str, at: datetime
 ) -> None:
@@ -108,7 +118,9 @@ def resolve(session: Session, collection: Found, ref: Ref) -> Placed:
     if not rows:
         raise VersionNotFound(f"nothing stands at {format_ref(ref)}{_hint(session, collection)}")
     if ref.digest_prefix is not None and len({row.digest for row in rows}) > 1:
-        raise AmbiguousRef(f"several versions of {collection.name} have digests that begin like that; give more digits")
+        raise AmbiguousRef(
+            f"several versions of {collection.name} have digests that begin like that; give more digits"
+        )
     return _placed(rows[0])
 
 
@@ -175,10 +187,24 @@ def places_of(session: Session, version_id: int) -> list[Placed]:
     return sorted((_placed(row) for row in rows), key=lambda p: (p.version.linked, p.version.ref))
 
 
+def state(session: Session) -> str:
+    """A text that differs whenever a version was made, deleted, restored, held, linked, or moved to by an alias."""
+    held = func.sum(case((versions.c.hold.is_not(None), versions.c.id), else_=0))
+    deleted = func.sum(case((versions.c.deleted_at.is_not(None), versions.c.id), else_=0))
+    parts = [
+        *session.execute(select(func.max(versions.c.id), func.count(versions.c.ttl_s), held, deleted)).one(),
+        *session.execute(select(func.count(), func.count(memberships.c.unlinked_at))).one(),
+        session.scalar(select(func.max(alias_events.c.id))),
+    ]
+    return "/".join(map(str, parts))
+
+
 def _select() -> Select[Any]:
     named = (
         select(func.aggregate_strings(aliases.c.name, "/"))
-        .where(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
+        .where(
+            aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number
+        )
         .scalar_subquery()
     )
     return (

@@ -30,6 +30,7 @@ from lineal.storage import digest as digests
 from lineal.storage.digest import CHUNK_BYTES, Digest
 
 RAW, ZLIB = 0, 1
+MAX_CODED_BYTES = 4 << 30
 OBJECTS, PACKS = "objects", "packs"
 _TEMPORARY = ".new-"
 
@@ -333,7 +334,7 @@ def is_temporary(key: str) -> bool:
 
 def decode(place: Place, stored: bytes) -> bytes:
     """The blob's bytes from its bytes as stored, verified. Raises corrupt.digest_mismatch."""
-    data = stored if place.codec == RAW else _inflated(stored, place.size)
+    data = inflate(stored, place.codec, place.size + 1)
     if len(data) != place.size or digests.of_bytes(data) != place.digest:
         raise DigestMismatch(
             f"blob {digests.format(place.digest)} in {place.key} is damaged; run `lineal fsck`",
@@ -350,8 +351,11 @@ def read_blob(blobs: Blobs, digest: Digest) -> bytes:
     return decode(place, blobs.store.read(place.key, place.offset, place.length))
 
 
-def _inflated(stored: bytes, size: int) -> bytes:
+def inflate(stored: bytes, codec: int, max_bytes: int = MAX_CODED_BYTES) -> bytes:
+    """The bytes that were stored with that codec, cut off after `max_bytes`; none where they can't be decoded."""
+    if codec == RAW:
+        return stored
     try:
-        return zlib.decompressobj().decompress(stored, size + 1)
+        return zlib.decompressobj().decompress(stored, max_bytes)
     except zlib.error:
         return b""

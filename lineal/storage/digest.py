@@ -24,7 +24,9 @@ def parse(text: str) -> Digest:
     """The digest that `sha256:<hex>` names. Raises invalid.digest."""
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise InvalidDigest(f"{ascii(text)[:90]} is not a digest; one reads sha256: and 64 lower-case hex digits")
+        raise InvalidDigest(
+            f"{ascii(text)[:90]} is not a digest; one reads sha256: and 64 lower-case hex digits"
+        )
     return Digest(bytes.fromhex(match[1]))
 
 

@@ -16,7 +16,9 @@ from lineal.storage.digest import Digest
 # One parameter holds all digests, end to end, so that a question about a million of them is still one query.
 _ASKED = """WITH RECURSIVE asked(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM asked WHERE i + 1 < :count),
 digests(digest) AS (SELECT substr(:all, i * 32 + 1, 32) FROM asked) """
-_MISSING = text(_ASKED + "SELECT d.digest FROM digests d LEFT JOIN blobs b USING (digest) WHERE b.digest IS NULL")
+_MISSING = text(
+    _ASKED + "SELECT d.digest FROM digests d LEFT JOIN blobs b USING (digest) WHERE b.digest IS NULL"
+)
 _FIND = text(
     _ASKED + "SELECT b.digest, b.size, b.fast, o.key, b.offset, b.length, b.codec "
     "FROM digests d JOIN blobs b USING (digest) JOIN objects o ON o.id = b.object_id"
@@ -46,7 +48,12 @@ def find(session: Session, digests: Collection[Digest]) -> dict[Digest, Place]:
 
 
 def add(
-    session: Session, places: Collection[Place], sizes: Mapping[str, int], *, at: datetime, replace: bool = False
+    session: Session,
+    places: Collection[Place],
+    sizes: Mapping[str, int],
+    *,
+    at: datetime,
+    replace: bool = False,
 ) -> set[str]:
     """Keys among the new objects (`sizes`: key → bytes) that nothing needs, since all their blobs were known.
 
@@ -57,7 +64,10 @@ def add(
     ids = _add_objects(session, sizes, at)
     if replace:
         forget(session, [p.digest for p in places])
-    rows = [(digest, ids[key], offset, length, size, fast, codec) for digest, size, fast, key, offset, length, codec in places]
+    rows = [
+        (digest, ids[key], offset, length, size, fast, codec)
+        for digest, size, fast, key, offset, length, codec in places
+    ]
     made = insert_many(session, blobs, rows)
     return set() if made == len(rows) else _drop_redundant(session, places, ids)
 

@@ -75,9 +75,7 @@ def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cac
 
 
 class _Pull:
-    def __init__(
-        self, blobs: Blobs, root: str, cache: Cache, mode: Mode, progress: Progress | None
-    ) -> None:
+    def __init__(self, blobs: Blobs, root: str, cache: Cache, mode: Mode, progress: Progress | None) -> None:
         self.root, self._blobs, self._cache, self._mode = root, blobs, cache, mode
         self._progress = progress or (lambda _count: None)
         self.folders = _Folders(root, make=True)
@@ -105,9 +103,7 @@ class _Pull:
             if entry.digest not in places:
                 raise BlobNotFound(f"the store has lost the bytes of {entry.path!r}; run `lineal fsck`")
 
-    def _packed(
-        self, wanted: Sequence[tuple[str, int, str, Place]]
-    ) -> Iterator[tuple[str, bytes, Digest]]:
+    def _packed(self, wanted: Sequence[tuple[str, int, str, Place]]) -> Iterator[tuple[str, bytes, Digest]]:
         """The verified bytes of blobs in packs (and of coded objects), read in long stretches."""
         start = 0
         while start < len(wanted):
@@ -167,7 +163,10 @@ class _Pull:
                 else:  # the index vouches for the local object by its xxh3-128
                     size = os.fstat(file.fileno()).st_size
                     right = size == place.size
-                    right = right and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
+                    right = (
+                        right
+                        and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
+                    )
             if not right:
                 raise _mismatch(path, place)
             if self._mode == "link":

@@ -87,7 +87,9 @@ class _Walk:
                     name = item.name
                     is_link = item.is_symlink()
                     is_folder = item.is_dir(follow_symlinks=is_link)
-                    if not self._ignored.empty and self._ignored.matches(relative + name, name, folder=is_folder):
+                    if not self._ignored.empty and self._ignored.matches(
+                        relative + name, name, folder=is_folder
+                    ):
                         continue
                     file = self._inside(item.path) if is_link else item.path
                     if is_folder:
@@ -104,13 +106,17 @@ class _Walk:
 
     def _add(self, path: str, file: str, facts: os.stat_result) -> None:
         if not stat.S_ISREG(facts.st_mode):
-            raise InvalidSource(f"{file} is neither a file nor a folder (a pipe, socket or device); ignore it")
+            raise InvalidSource(
+                f"{file} is neither a file nor a folder (a pipe, socket or device); ignore it"
+            )
         self.found.append(Source(path, file, state_of(facts)))
 
     def _inside(self, link: str) -> str:
         real = os.path.realpath(link)
         if real != self._root and not real.startswith(self._root.rstrip("/") + "/"):
-            raise InvalidSource(f"{link} is a symbolic link that leads out of the folder; copy the file, or ignore it")
+            raise InvalidSource(
+                f"{link} is a symbolic link that leads out of the folder; copy the file, or ignore it"
+            )
         if not os.path.exists(real):
             raise InvalidSource(f"{link} is a symbolic link to nothing")
         return real

@@ -160,7 +160,9 @@ class Push:
             self._flush()
         if self._pack is None:
             self._pack = PackWriter(self._blobs.store)
-        self._pack.add(digest, len(data), fast, data if stored is None else stored, RAW if stored is None else ZLIB)
+        self._pack.add(
+            digest, len(data), fast, data if stored is None else stored, RAW if stored is None else ZLIB
+        )
         self._places[digest] = self._pack.places[-1]
 
     def _put_manifest(self, digest: Digest, data: bytes) -> None:

@@ -1,0 +1,430 @@
+"""Use cases of collections, versions, aliases and links: one operation, one transaction."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from lineal.backend.local.context import Context
+from lineal.backend.port import Artifacts, Difference, EntryChange, Logged
+from lineal.core import clock, names
+from lineal.core.errors import (
+    AliasNotFound,
+    BlobsMissing,
+    EmptyArtifact,
+    InvalidArgument,
+    InvalidRef,
+    VersionInUse,
+    VersionPurged,
+)
+from lineal.core.names import REGISTRY, Ref, parse_ref
+from lineal.db.session import Session
+from lineal.lineage import edges
+from lineal.registry import aliases, collections, links, versions
+from lineal.registry.metadata import check_metadata
+from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, NewVersion, Version
+from lineal.registry.versions import Placed
+from lineal.storage import digest as digests
+from lineal.storage import index
+from lineal.storage.manifest import Manifest
+from lineal.tracking import runs
+
+
+class LocalArtifacts(Artifacts):
+    def __init__(self, context: Context) -> None:
+        self._here = context
+
+    # ---- logging and using -----------------------------------------------------------------------------------
+
+    def log(
+        self,
+        collection: str,
+        type: str,
+        digest: str,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        aliases: Sequence[str] = (),
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        ttl_s: int | None = None,
+        role: str | None = None,
+    ) -> Logged:
+        names.check_name(collection, "collection")
+        for alias in aliases:
+            if alias != names.LATEST:
+                names.check_alias(alias)
+        plain, tags = check_metadata(metadata or {}), _checked_tags(tags)
+        known = self._known(collection, project, run_id, digest)
+        manifest = None if known else self._checked_manifest(digest)
+        with self._here.database.begin() as session:
+            run = runs.get(session, run_id, running=True) if run_id else None
+            place = project or (run.run.project if run else self._here.project_for(None))
+            if place == REGISTRY:
+                raise InvalidRef("the project 'registry' holds links only; log elsewhere, then link")
+            at = clock.now()
+            found = collections.get_or_add(session, self._here.entity, place, collection, type, at=at)
+            if manifest is None and not versions.has_content(session, found, digest):
+                manifest = self._here.manifests.get(digest)
+            if manifest is not None:
+                _check_present(session, manifest)
+            new = NewVersion(
+                digest,
+                manifest.size_bytes if manifest else 0,
+                len(manifest) if manifest else 0,
+                description,
+                plain,
+                tags,
+                ttl_s,
+            )
+            placed, made = versions.add(
+                session, found, new, run=run.id if run else None, user=self._here.user, at=at
+            )
+            moved = self._move_all(session, found, aliases, placed, at)
+            if run is not None:
+                edges.record(session, run.id, placed.id, output=True, role=role, at=at)
+            if moved:
+                placed = versions.get(session, found, placed.version.number)
+        return Logged(placed.version, made)
+
+    def _known(self, collection: str, project: str | None, run_id: str | None, digest: str) -> bool:
+        """Whether the collection has a live version of that content, so that its manifest needs no reading."""
+        digests.parse(digest)
+        with self._here.database.read() as session:
+            run = runs.find(session, run_id) if run_id else None
+            place = project or (run.run.project if run else self._here.project_for(None))
+            found = collections.find(session, self._here.entity, place, collection)
+            return found is not None and versions.has_content(session, found, digest)
+
+    def _checked_manifest(self, digest: str) -> Manifest:
+        if digests.parse(digest) in self._here.blobs.missing([digests.parse(digest)]):
+            raise BlobsMissing("the store doesn't hold the manifest; push it first", digests=[digest])
+        manifest = self._here.manifests.get(digest)
+        if not len(manifest):
+            raise EmptyArtifact("the artifact has no files; add some before logging it")
+        return manifest
+
+    def _move_all(
+        self,
+        session: Session,
+        found: collections.Found,
+        wanted: Iterable[str],
+        placed: Placed,
+        at: datetime,
+    ) -> bool:
+        moved = False
+        for alias in dict.fromkeys(wanted):
+            if alias != names.LATEST:
+                mover = self._here.mover("logged", at)
+                moved |= aliases.move(session, found, alias, placed.version.number, mover)
+        return moved
+
+    def use(self, ref: str, run_id: str, *, role: str | None = None) -> Version:
+        with self._here.database.begin() as session:
+            run = runs.get(session, run_id, running=True)
+            placed = self._here.resolve(session, ref)
+            edges.record(session, run.id, placed.id, output=False, role=role, at=clock.now())
+        return placed.version
+
+    # ---- reading ---------------------------------------------------------------------------------------------
+
+    def resolve(self, ref: str, *, at: datetime | None = None) -> Version:
+        with self._here.database.read() as session:
+            return self._here.resolve(session, ref, at=at).version
+
+    def manifest(self, digest: str) -> Manifest:
+        return self._here.manifests.stored(digest)
+
+    def list_collections(
+        self, *, project: str | None = None, type: str | None = None, deleted: bool = False
+    ) -> list[Collection]:
+        with self._here.database.read() as session:
+            return collections.list_all(session, self._here.entity, project, type=type, deleted=deleted)
+
+    def list_types(self, *, project: str | None = None) -> list[str]:
+        with self._here.database.read() as session:
+            return collections.list_types(session, self._here.entity, project)
+
+    def list_versions(self, collection: str, *, deleted: bool = False) -> list[Version]:
+        with self._here.database.read() as session:
+            found = self._here.collection(session, parse_ref(collection), deleted=deleted)
+            return [placed.version for placed in versions.list_all(session, found, deleted=deleted)]
+
+    # ---- aliases ---------------------------------------------------------------------------------------------
+
+    def move_alias(self, ref: str, alias: str, *, expected: str | None = None, why: str = "") -> Version:
+        names.check_alias(alias)
+        if expected is not None and expected != aliases.NOWHERE:
+            names.parse_number(expected)
+        with self._here.database.begin() as session:
+            placed = self._here.resolve(session, ref)
+            found = self._here.collection(session, parse_ref(ref))
+            aliases.move(
+                session, found, alias, placed.version.number, self._here.mover(why), expected=expected
+            )
+            return versions.get(session, found, placed.version.number).version
+
+    def remove_alias(self, ref: str, *, why: str = "") -> Version:
+        parsed = _alias_ref(ref)
+        with self._here.database.begin() as session:
+            found = self._here.collection(session, parsed)
+            number = aliases.remove(session, found, parsed.alias or "", self._here.mover(why))
+            return versions.get(session, found, number, deleted=True).version
+
+    def rollback(self, ref: str, *, why: str = "") -> Version:
+        parsed = _alias_ref(ref)
+        alias = parsed.alias or ""
+        with self._here.database.begin() as session:
+            found = self._here.collection(session, parsed)
+            if aliases.stands(session, found, alias) is None:
+                raise AliasNotFound(f"{found.name} has no alias {alias!r} to roll back")
+            number = aliases.before_now(aliases.events(session, found, alias))
+            if number is None:
+                raise AliasNotFound(
+                    f"nothing stood at {found.name}:{alias} before; promote a version instead"
+                )
+            versions.get(session, found, number)
+            aliases.move(session, found, alias, number, self._here.mover(why), kind="rollback")
+            return versions.get(session, found, number).version
+
+    def list_alias_events(self, ref: str) -> list[AliasEvent]:
+        parsed = parse_ref(ref)
+        with self._here.database.read() as session:
+            found = self._here.collection(session, parsed, deleted=True)
+            return aliases.events(session, found, parsed.alias)
+
+    def list_alias_intervals(self, ref: str) -> list[AliasInterval]:
+        events = self.list_alias_events(names.format_ref(_alias_ref(ref)))
+        if not events:
+            raise AliasNotFound(f"{ref} has never stood anywhere")
+        return aliases.intervals(events)
+
+    # ---- changing and deleting -------------------------------------------------------------------------------
+
+    def change(
+        self,
+        ref: str,
+        *,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        ttl_s: int | None = None,
+        hold: str | None = None,
+    ) -> Version:
+        values: dict[str, Any] = {}
+        if description is not None:
+            values["description"] = description
+        if metadata is not None:
+            values["metadata"] = check_metadata(metadata)
+        if tags is not None:
+            values["tags"] = list(_checked_tags(tags))
+        if ttl_s is not None:
+            values["ttl_s"] = None if ttl_s < 0 else ttl_s
+        if hold is not None:
+            values["hold"] = hold or None
+        with self._here.database.begin() as session:
+            placed = self._here.resolve(session, ref)
+            if values:
+                versions.change(session, placed.id, values)
+            return self._here.resolve(session, placed.version.ref).version
+
+    def delete(self, ref: str, *, force: bool = False) -> Version:
+        with self._here.database.begin() as session:
+            placed = self._here.resolve(session, ref)
+            if placed.version.linked:
+                raise InvalidRef(
+                    f"{ref} is a link to {placed.version.source}; unlink it, or delete that version"
+                )
+            return self._delete(session, placed, force=force)
+
+    def _delete(self, session: Session, placed: Placed, *, force: bool) -> Version:
+        standing = versions.places_of(session, placed.id)
+        uses = [f"alias {a!r} of {p.version.collection}" for p in standing for a in p.version.aliases]
+        uses += [f"link {p.version.ref}" for p in standing if p.version.linked]
+        if uses and not force:
+            raise VersionInUse(
+                f"{placed.version.name} is in use: {', '.join(uses)}; remove these first, or force it",
+                uses=uses,
+            )
+        at = clock.now()
+        for p in standing:
+            found = self._here.collection(session, parse_ref(p.version.ref))
+            for alias in p.version.aliases:
+                aliases.remove(session, found, alias, self._here.mover("version deleted", at))
+            if p.version.linked:
+                links.remove(session, found, p.version.number, at=at)
+        versions.change(session, placed.id, {"deleted_at": at, "deleted_by": self._here.user})
+        found = self._here.collection(session, parse_ref(placed.version.ref))
+        return versions.get(session, found, placed.version.number, deleted=True).version
+
+    def restore(self, ref: str) -> Version:
+        parsed = parse_ref(ref)
+        if parsed.number is None:
+            raise InvalidRef("only a version named by its number can be restored, such as name:v3")
+        with self._here.database.begin() as session:
+            found = self._here.collection(session, parsed, deleted=True)
+            placed = versions.get(session, found, parsed.number, deleted=True)
+            if placed.version.purged_at is not None:
+                raise VersionPurged(f"{placed.version.name} can't be restored: gc has taken its bytes")
+            collections.set_deleted(session, found.id, None)
+            versions.change(session, placed.id, {"deleted_at": None, "deleted_by": None})
+            return versions.get(session, found, parsed.number).version
+
+    def delete_collection(self, collection: str, *, force: bool = False) -> list[Version]:
+        with self._here.database.begin() as session:
+            found = self._here.collection(session, parse_ref(collection))
+            if found.project == REGISTRY:
+                raise InvalidRef("a registry collection ends when its last link does; unlink its versions")
+            gone = [self._delete(session, p, force=force) for p in versions.list_all(session, found)]
+            collections.set_deleted(session, found.id, clock.now())
+        return gone
+
+    # ---- links -----------------------------------------------------------------------------------------------
+
+    def link(self, ref: str, target: str, *, aliases: Sequence[str] = ()) -> Version:
+        goal = parse_ref(target)
+        if goal.project != REGISTRY or goal.pinned or goal.alias:
+            raise InvalidRef(f"{target!r} is no place to link to; write registry/<collection>")
+        with self._here.database.begin() as session:
+            placed = self._here.resolve(session, ref)
+            at = clock.now()
+            found = collections.get_or_add(
+                session, self._here.entity, REGISTRY, goal.collection, placed.version.type, at=at
+            )
+            linked = links.add(session, found, placed, user=self._here.user, at=at)
+            self._move_all(session, found, aliases, linked, at)
+            return versions.get(session, found, linked.version.number).version
+
+    def unlink(self, ref: str) -> Version:
+        with self._here.database.begin() as session:
+            placed = self._here.resolve(session, ref)
+            if not placed.version.linked:
+                raise InvalidRef(f"{ref} is no link; name it as registry/<collection>:<version or alias>")
+            found = self._here.collection(session, parse_ref(placed.version.ref))
+            at = clock.now()
+            for alias in placed.version.aliases:
+                aliases.remove(session, found, alias, self._here.mover("unlinked", at))
+            links.remove(session, found, placed.version.number, at=at)
+        return placed.version
+
+    def list_links(self, ref: str) -> list[Link]:
+        with self._here.database.read() as session:
+            return links.of_version(session, self._here.resolve(session, ref).id)
+
+    # ---- comparing and searching -----------------------------------------------------------------------------
+
+    def diff(self, before: str, after: str) -> Difference:
+        old, new = self.resolve(before), self.resolve(after)
+        left, right = self.manifest(old.digest).by_path, self.manifest(new.digest).by_path
+        changes = [
+            EntryChange(path, "removed", entry.size) for path, entry in left.items() if path not in right
+        ]
+        changes += [
+            EntryChange(path, "added", None, entry.size) for path, entry in right.items() if path not in left
+        ]
+        common = [path for path in left if path in right]
+        changed = [path for path in common if left[path][1:] != right[path][1:]]
+        changes += [EntryChange(path, "changed", left[path].size, right[path].size) for path in changed]
+        return Difference(
+            old,
+            new,
+            tuple(sorted(changes, key=lambda c: c.path)),
+            len(common) - len(changed),
+            _compared(old.metadata, new.metadata),
+        )
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        type: str | None = None,
+        tag: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        digest: str | None = None,
+        project: str | None = None,
+    ) -> list[Version]:
+        wanted = digests.parse(digest) if digest else None
+        with self._here.database.read() as session:
+            every = [p.version for p in versions.list_everywhere(session) if p.version.deleted_at is None]
+        found = [
+            version
+            for version in every
+            if version.entity == self._here.entity
+            and (project is None or version.project == project)
+            and (type is None or version.type == type)
+            and (tag is None or tag in version.tags)
+            and _text_matches(text, version)
+            and all(_metadata_matches(version.metadata, k, v) for k, v in (metadata or {}).items())
+        ]
+        if wanted is not None:
+            holding = self._manifests_with(wanted, {version.digest for version in found})
+            found = [version for version in found if version.digest in holding]
+        return sorted(found, key=lambda v: (v.project, v.collection, -v.number))
+
+    def _manifests_with(self, wanted: digests.Digest, candidates: set[str]) -> set[str]:
+        """Those of the manifests `candidates` that are `wanted`, or name it or refer to it."""
+        text = digests.format(wanted)
+        return {
+            candidate
+            for candidate in candidates
+            if candidate == text or _names(self._here.manifests.stored(candidate), wanted, text)
+        }
+
+
+def _names(manifest: Manifest, wanted: digests.Digest, text: str) -> bool:
+    return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
+
+
+def _check_present(session: Session, manifest: Manifest) -> None:
+    """Blobs that a push found in the store may have been collected since; a version never names what isn't there."""
+    if absent := index.missing(session, manifest.blobs):
+        raise BlobsMissing(
+            f"{len(absent)} of the files are not in the store (any more); push them and log again",
+            digests=[digests.format(digest) for digest in absent],
+        )
+
+
+def _alias_ref(text: str) -> Ref:
+    parsed = parse_ref(text)
+    if parsed.alias is None:
+        raise InvalidRef(
+            f"{text!r} names no alias that moves by hand; write name:alias, such as model:production"
+        )
+    return parsed
+
+
+def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        raise InvalidArgument("tags are a list of texts, not one text")
+    return tuple(dict.fromkeys(names.check_name(tag, "tag") for tag in tags))
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    left, right = flatten(before), flatten(after)
+    keys = sorted(left.keys() | right.keys())
+    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            flat |= flatten(item, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = item
+    return flat
+
+
+def _text_matches(text: str, version: Version) -> bool:
+    if any(mark in text for mark in "*?["):
+        return fnmatch.fnmatchcase(version.collection, text)
+    return text.lower() in version.collection.lower() or text.lower() in version.description.lower()
+
+
+def _metadata_matches(metadata: Mapping[str, Any], key: str, wanted: str) -> bool:
+    flat = flatten(metadata)
+    return key in flat and (str(flat[key]) == wanted or str(flat[key]).lower() == wanted.lower())

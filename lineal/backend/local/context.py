@@ -1,0 +1,122 @@
+"""What the local use cases share: the rows, the blobs, and who acts with which defaults."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lineal.core import clock
+from lineal.core.errors import CorruptManifest, DigestMismatch, InvalidManifest, VersionNotFound
+from lineal.core.names import Ref, parse_ref
+from lineal.core.settings import DEFAULT_PROJECT
+from lineal.db.session import Database, Session
+from lineal.registry import aliases, collections, versions
+from lineal.registry.aliases import Mover
+from lineal.registry.versions import Placed
+from lineal.storage import digest as digests
+from lineal.storage import index
+from lineal.storage.blobs import BlobStore, Place, read_blob
+from lineal.storage.digest import Digest
+from lineal.storage.manifest import Manifest
+
+_KEPT_ENTRIES = 200_000
+
+
+@dataclass(slots=True)
+class Context:
+    """One store, as one user on one host sees it."""
+
+    database: Database
+    blobs: LocalBlobs
+    entity: str
+    project: str | None
+    user: str
+    host: str
+    manifests: Manifests = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.manifests = Manifests(self.blobs)
+
+    def mover(self, why: str = "", at: datetime | None = None) -> Mover:
+        return Mover(self.user, self.host, at or clock.now(), why)
+
+    def project_for(self, given: str | None) -> str:
+        """The project that something new goes into."""
+        return given or self.project or DEFAULT_PROJECT
+
+    def collection(self, session: Session, ref: Ref, *, deleted: bool = False) -> collections.Found:
+        """The collection of `ref`, with the defaults standing in."""
+        return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted)
+
+    def resolve(self, session: Session, text: str, *, at: datetime | None = None) -> Placed:
+        """The version that the ref names, now or then."""
+        ref = parse_ref(text)
+        found = self.collection(session, ref)
+        if at is None or ref.pinned:
+            return versions.resolve(session, found, ref)
+        if ref.alias is None:
+            number = versions.latest_at(session, found, at)
+        else:
+            number = aliases.stood(session, found, ref.alias, at)
+        if number is None:
+            raise VersionNotFound(f"nothing stood at {text} on {clock.format_time(at)}")
+        return versions.get(session, found, number, deleted=True)
+
+
+class LocalBlobs:
+    """The Blobs port over a store and the index in the database."""
+
+    def __init__(self, database: Database, store: BlobStore) -> None:
+        self.store = store
+        self._database = database
+
+    def missing(self, digests_: Collection[Digest]) -> set[Digest]:
+        if not digests_:
+            return set()
+        with self._database.read() as session:
+            return index.missing(session, digests_)
+
+    def find(self, digests_: Collection[Digest]) -> dict[Digest, Place]:
+        if not digests_:
+            return {}
+        with self._database.read() as session:
+            return index.find(session, digests_)
+
+    def add(self, places: Collection[Place], objects: Mapping[str, int]) -> None:
+        with self._database.begin() as session:
+            redundant = index.add(session, places, objects, at=clock.now())
+        for key in redundant:
+            self.store.delete(key)
+
+
+class Manifests:
+    """Manifests by digest, verified; the most recent ones are kept, up to 200,000 entries in all."""
+
+    def __init__(self, blobs: LocalBlobs) -> None:
+        self._blobs = blobs
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Digest, Manifest] = OrderedDict()
+
+    def get(self, text: str) -> Manifest:
+        """The manifest with that digest. Raises not_found.blob, corrupt.manifest, invalid.manifest."""
+        digest = digests.parse(text)
+        with self._lock:
+            if digest in self._kept:
+                self._kept.move_to_end(digest)
+                return self._kept[digest]
+        manifest = Manifest.parse(read_blob(self._blobs, digest))
+        with self._lock:
+            self._kept[digest] = manifest
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT_ENTRIES:
+                self._kept.popitem(last=False)
+        return manifest
+
+    def stored(self, text: str) -> Manifest:
+        """The manifest of a version that exists: one that can't be read any more is corrupt."""
+        try:
+            return self.get(text)
+        except (DigestMismatch, InvalidManifest) as problem:
+            raise CorruptManifest(f"the manifest {text} is damaged; run `lineal fsck` ({problem})") from None

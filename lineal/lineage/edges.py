@@ -1,0 +1,73 @@
+"""Edges: a run used a version, or made it. Functions on a session that never commit; ids are row ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert, select
+
+from lineal.db.schema import edges
+from lineal.db.session import Session
+
+INPUT, OUTPUT = "input", "output"
+_CHUNK = 10_000
+
+
+class RowEdge(NamedTuple):
+    """An edge by row ids; `output` is true where the run made the version."""
+
+    run: int
+    version: int
+    output: bool
+    role: str
+
+
+def record(
+    session: Session, run: int, version: int, *, output: bool, role: str | None = None, at: datetime
+) -> None:
+    """Notes that the run used or made the version; noting it again changes nothing. `role`: free, else in/output."""
+    role = role or (OUTPUT if output else INPUT)
+    key = (
+        (edges.c.run_id == run)
+        & (edges.c.version_id == version)
+        & (edges.c.output == int(output))
+        & (edges.c.role == role)
+    )
+    if session.execute(select(edges.c.run_id).where(key)).first() is None:
+        session.execute(
+            insert(edges).values(
+                run_id=run, version_id=version, output=int(output), role=role, recorded_at=at
+            )
+        )
+
+
+def of_run(session: Session, run: int) -> list[RowEdge]:
+    """What the run used and made."""
+    return _edges(session, edges.c.run_id == run)
+
+
+def of_version(session: Session, version: int) -> list[RowEdge]:
+    """Which runs made and used the version."""
+    return _edges(session, edges.c.version_id == version)
+
+
+def of_runs(session: Session, runs: Collection[int]) -> list[RowEdge]:
+    """What any of the runs used and made."""
+    waiting, found = sorted(runs), []
+    for start in range(0, len(waiting), _CHUNK):
+        found += _edges(session, edges.c.run_id.in_(waiting[start : start + _CHUNK]))
+    return found
+
+
+def used_versions(session: Session) -> set[int]:
+    """Every version that some run has used."""
+    return set(session.scalars(select(edges.c.version_id).where(edges.c.output == 0).distinct()))
+
+
+def _edges(session: Session, condition: object) -> list[RowEdge]:
+    wanted = select(edges.c.run_id, edges.c.version_id, edges.c.output, edges.c.role).where(condition)  # type: ignore[arg-type]
+    return [
+        RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted).tuples()
+    ]

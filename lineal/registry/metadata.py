@@ -1,0 +1,66 @@
+"""Metadata: JSON that people and programs attach to a version or a run, checked before it is stored."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lineal.core.errors import InvalidMetadata
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+
+
+def check_metadata(value: Mapping[str, Any], what: str = "metadata") -> dict[str, Any]:
+    """`value` as plain JSON: tuples and sets become lists, numbers of numpy's kind plain ones.
+
+    Raises invalid.metadata, naming the key, for what JSON can't say (NaN and infinities too), for more than 64
+    levels and for more than 1 MiB.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidMetadata(f"{what} must be a mapping, not {type(value).__name__}")
+    plain = _plain(value, what, 0)
+    if (size := len(json.dumps(plain))) > MAX_BYTES:
+        raise InvalidMetadata(
+            f"{what} has {size} bytes as JSON; at most {MAX_BYTES} are kept: log a file instead"
+        )
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _plain(value: Any, where: str, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise InvalidMetadata(f"{where[:200]} is nested deeper than {MAX_DEPTH} levels")
+    if value is None or isinstance(value, bool | str):
+        return _text(value, where) if isinstance(value, str) else value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidMetadata(
+                f"{where} is {value}, which JSON can't say; leave it out or write it as a text"
+            )
+        return float(value)
+    if isinstance(value, Mapping):
+        return {
+            _text(str(key), where): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item, f"{where}[{place}]", depth + 1) for place, item in enumerate(value)]
+    if callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0:
+        return _plain(value.item(), where, depth + 1)
+    raise InvalidMetadata(
+        f"{where} is a {type(value).__name__}, which JSON can't say; give a number, text or list"
+    )
+
+
+def _text(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidMetadata(f"{where} holds a text with half a character") from None
+    if "\x00" in text:
+        raise InvalidMetadata(f"{where} holds a text with a NUL character")
+    return text

@@ -1,0 +1,50 @@
+"""Retention: for each version, whether garbage collection may take it, and if not, why not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from lineal.registry.model import Version
+
+Fate = Literal["keep", "expire", "purge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a version: kept, expired (its ttl is over: deleted now), or purged (deleted earlier)."""
+
+    version: Version
+    fate: Fate
+    why: str
+
+
+def decide(
+    version: Version,
+    *,
+    linked: Collection[str],
+    newest: bool,
+    used: bool,
+    now: datetime,
+) -> Decision:
+    """The version's fate; `linked` are the refs of its links (with their aliases), `used` whether a run used it."""
+    if version.deleted_at is not None:
+        return Decision(version, "purge", f"deleted {version.deleted_at:%Y-%m-%d}")
+    if version.hold is not None:
+        return Decision(version, "keep", f"hold: {version.hold}")
+    if version.aliases:
+        return Decision(version, "keep", f"alias {', '.join(version.aliases)}")
+    if linked:
+        return Decision(version, "keep", f"link {', '.join(linked)}")
+    if version.ttl_s is None:
+        return Decision(version, "keep", "newest" if newest else "no ttl")
+    over = version.created_at + timedelta(seconds=version.ttl_s)
+    if now < over:
+        return Decision(version, "keep", f"ttl not over before {over:%Y-%m-%d %H:%M}Z")
+    if newest:
+        return Decision(version, "keep", "newest")
+    if used:
+        return Decision(version, "keep", "used by a run")
+    return Decision(version, "expire", f"ttl over since {over:%Y-%m-%d %H:%M}Z")

@@ -1,0 +1,127 @@
+"""Garbage: which blobs and objects nothing needs, found from what is live, the index and the store.
+
+A writer that is at work is safe: what it has just pushed is inside the grace period, and what it found there and
+counted on is looked up again in the transaction that makes its version. An object's key is never used twice, so
+that deleting an old one can't hit a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lineal.core.errors import DigestMismatch
+from lineal.storage import digest as digests
+from lineal.storage.blobs import (
+    RAW,
+    BlobStore,
+    Place,
+    StoredObject,
+    decode,
+    inflate,
+    is_temporary,
+    parse_object_key,
+)
+from lineal.storage.digest import Digest
+from lineal.storage.index import IndexedObject
+from lineal.storage.packs import PackWriter, read_footer
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What can go: blobs, whole objects, strays (objects the index doesn't know), packs to be rewritten.
+
+    `dead` are the blobs' places; `objects`, `strays`, `rewrites` map keys to the bytes that each frees; `waiting`
+    counts unreferenced blobs that are inside the grace period, and their bytes.
+    """
+
+    dead: tuple[Place, ...]
+    objects: Mapping[str, int]
+    strays: Mapping[str, int]
+    rewrites: Mapping[str, int]
+    waiting_count: int
+    waiting_bytes: int
+
+    @property
+    def freed_bytes(self) -> int:
+        return sum(self.objects.values()) + sum(self.strays.values()) + sum(self.rewrites.values())
+
+
+def find_garbage(
+    live: Collection[Digest],
+    places: Iterable[tuple[Place, datetime]],
+    objects: Mapping[str, IndexedObject],
+    stored: Iterable[StoredObject],
+    *,
+    older_than: datetime,
+) -> Garbage:
+    """What is neither live nor younger than `older_than`; a pack is rewritten when more than half of it is dead."""
+    dead: list[Place] = []
+    dead_bytes: dict[str, int] = {}
+    waiting_count = waiting_bytes = 0
+    for place, created_at in places:
+        if place.digest in live:
+            continue
+        if created_at >= older_than:
+            waiting_count, waiting_bytes = waiting_count + 1, waiting_bytes + place.length
+            continue
+        dead.append(place)
+        dead_bytes[place.key] = dead_bytes.get(place.key, 0) + place.length
+    gone, rewrites = {}, {}
+    for key, found in objects.items():
+        if found.created_at >= older_than:
+            continue
+        rest = found.live - dead_bytes.get(key, 0)
+        if rest == 0:
+            gone[key] = found.size
+        elif found.size - rest > found.size // 2:
+            rewrites[key] = found.size - rest
+    strays = {
+        o.key: o.size for o in stored if o.key not in objects and o.modified_at < older_than.timestamp()
+    }
+    return Garbage(tuple(dead), gone, strays, rewrites, waiting_count, waiting_bytes)
+
+
+def rewrite(store: BlobStore, places: Collection[Place]) -> PackWriter:
+    """A committed pack with the blobs of `places` (all of one old pack), each verified on the way."""
+    writer = PackWriter(store)
+    try:
+        for place in places:
+            stored = store.read(place.key, place.offset, place.length)
+            decode(place, stored)
+            writer.add(place.digest, place.size, place.fast, stored, place.codec)
+        writer.commit()
+    except BaseException:
+        writer.abort()
+        raise
+    return writer
+
+
+def places_in(store: BlobStore, stored: StoredObject) -> list[Place]:
+    """The blobs that an object of the store says it holds, unverified; none for one half written.
+
+    Raises corrupt.pack.
+    """
+    if is_temporary(stored.key):
+        return []
+    if stored.key.endswith(".pack"):
+        return read_footer(store, stored.key, stored.size)
+    named = parse_object_key(stored.key)
+    if named is None:
+        return []
+    digest, codec = named
+    return [Place(digest, stored.size, b"", stored.key, 0, stored.size, codec)]
+
+
+def verify(store: BlobStore, place: Place) -> Place:
+    """The place with its size and xxh3-128 as read from the bytes. Raises corrupt.digest_mismatch, not_found.blob."""
+    if place.codec == RAW and not place.key.endswith(".pack"):
+        with store.open(place.key) as file:
+            digest, fast, size = digests.of_stream(file)
+    else:
+        data = inflate(store.read(place.key, place.offset, place.length), place.codec)
+        digest, fast, size = digests.of_bytes(data), digests.fast_of_bytes(data), len(data)
+    if digest != place.digest:
+        raise DigestMismatch(f"{place.key} does not hold {digests.format(place.digest)} whole")
+    return place._replace(size=size, fast=fast)
