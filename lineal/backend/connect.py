@@ -51,13 +51,13 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
 
 
 def _in_memory(settings: Settings) -> Backend:
-    from lineal.db.session import open_memory
+    from lineal.db.session import open_temporary
     from lineal.storage.blobs import BlobStore
 
     name = settings.url.removeprefix("memory:").strip("/") or "default"
     with _lock:
         if name not in _memory:
-            _memory[name] = (open_memory(), BlobStore(f"memory://{name}"))
+            _memory[name] = (open_temporary(), BlobStore(f"memory://{name}"))
     return _joined(*_memory[name], settings.url, settings)
 
 

@@ -49,12 +49,7 @@ class Ref:
 
 def check_name(text: str, what: str = "name") -> str:
     """`text`, if it is a valid name of a project, collection, entity or tag."""
-    if (
-        not isinstance(text, str)
-        or not _NAME.fullmatch(text)
-        or text.endswith(".")
-        or text.lower() in _RESERVED
-    ):
+    if not isinstance(text, str) or not _NAME.fullmatch(text) or text.endswith(".") or text.lower() in _RESERVED:
         raise InvalidName(
             f"{_shown(text)} can't be a {what}: use up to 128 ASCII letters, digits, '.', '_' or '-', "
             "starting with a letter or digit and not ending with '.'"
@@ -65,9 +60,7 @@ def check_name(text: str, what: str = "name") -> str:
 def check_alias(text: str) -> str:
     """`text`, if it may be moved by hand as an alias: a name, but not `latest` and not like `v3`."""
     if not isinstance(text, str) or not _NAME.fullmatch(text):
-        raise InvalidAlias(
-            f"{_shown(text)} can't be an alias: use up to 128 ASCII letters, digits, '.', '_' or '-'"
-        )
+        raise InvalidAlias(f"{_shown(text)} can't be an alias: use up to 128 ASCII letters, digits, '.', '_' or '-'")
     if text.lower() == LATEST:
         raise InvalidAlias("'latest' follows the newest version by itself and can't be moved by hand")
     if _NUMBER_LIKE.fullmatch(text):
@@ -138,16 +131,12 @@ def check_paths(paths: Iterable[str]) -> None:
     """Refuses paths of one artifact that are unsafe, or that some file system would take for the same file."""
     seen: set[str] = set()
     folders: set[str] = set()
-    count = 0
-    for path in paths:
+    for count, path in enumerate(paths, 1):
         check_path(path)
         seen.add(_folded(path))
         folders.add(path.rpartition("/")[0])
-        count += 1
         if len(seen) != count:
-            raise PathCollision(
-                f"{path!r} collides with another path that differs only in case or Unicode form"
-            )
+            raise PathCollision(f"{path!r} collides with another path that differs only in case or Unicode form")
     above = {""}
     for folder in folders:
         while folder not in above:

@@ -80,7 +80,7 @@ def parse_size(text: str | int) -> int:
     match = _SIZE.fullmatch(str(text).strip())
     if not match:
         raise InvalidSettings(f"{str(text)!r} is not a size; write it like 20GB or 512MiB")
-    return int(match[1]) * _UNITS[match[2].lower()]
+    return int(match[1]) * int(_UNITS[match[2].lower()])
 
 
 def environment(name: str) -> str | None:

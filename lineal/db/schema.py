@@ -1,4 +1,4 @@
-"""Every table on one page. Ids named `id` are internal integers; what people and programs see are names and run ids."""
+"""Every table on one page. Ids named `id` are internal; what people and programs see are names and run ids."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ class UtcTime(TypeDecorator[datetime]):
 _id = BigInteger().with_variant(Integer(), "sqlite")
 metadata = MetaData()
 
-meta = Table(
-    "meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False)
-)
+meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
 
 # ---- storage -------------------------------------------------------------------------------------------------
 

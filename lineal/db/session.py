@@ -8,7 +8,9 @@ synchronous=FULL).
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool
 
 from lineal.core.errors import (
     CorruptDatabase,
@@ -85,13 +87,12 @@ class Database:
         self._engine.dispose()
 
 
-def open_memory() -> Database:
-    """Rows that live and die with this process."""
-    engine = create_engine(
-        "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False, "isolation_level": None}
-    )
-    _listen(engine)
-    return _ready(Database(engine))
+def open_temporary() -> Database:
+    """Rows that live and die with this process, in a file of their own that is deleted with it."""
+    folder = tempfile.mkdtemp(prefix="lineal-")
+    database = open_file(os.path.join(folder, "lineal.db"))
+    weakref.finalize(database, shutil.rmtree, folder, ignore_errors=True)
+    return database
 
 
 def open_file(path: str) -> Database:
@@ -198,9 +199,7 @@ def _translated() -> Iterator[None]:
 def _error_for(problem: DBAPIError) -> Exception:
     text = str(problem.orig)
     if "malformed" in text or "not a database" in text or "corrupt" in text:
-        return CorruptDatabase(
-            f"the database is damaged ({text}); restore it, then run `lineal fsck --rebuild`"
-        )
+        return CorruptDatabase(f"the database is damaged ({text}); restore it, then run `lineal fsck --rebuild`")
     if "full" in text:
         return DiskFull("no space left to write the database; free some and try again")
     if "readonly" in text:

@@ -24,9 +24,7 @@ class RowEdge(NamedTuple):
     role: str
 
 
-def record(
-    session: Session, run: int, version: int, *, output: bool, role: str | None = None, at: datetime
-) -> None:
+def record(session: Session, run: int, version: int, *, output: bool, role: str | None = None, at: datetime) -> None:
     """Notes that the run used or made the version; noting it again changes nothing. `role`: free, else in/output."""
     role = role or (OUTPUT if output else INPUT)
     key = (
@@ -37,9 +35,7 @@ def record(
     )
     if session.execute(select(edges.c.run_id).where(key)).first() is None:
         session.execute(
-            insert(edges).values(
-                run_id=run, version_id=version, output=int(output), role=role, recorded_at=at
-            )
+            insert(edges).values(run_id=run, version_id=version, output=int(output), role=role, recorded_at=at)
         )
 
 
@@ -68,6 +64,4 @@ def used_versions(session: Session) -> set[int]:
 
 def _edges(session: Session, condition: object) -> list[RowEdge]:
     wanted = select(edges.c.run_id, edges.c.version_id, edges.c.output, edges.c.role).where(condition)  # type: ignore[arg-type]
-    return [
-        RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted).tuples()
-    ]
+    return [RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted).tuples()]

@@ -84,9 +84,7 @@ def _acyclic(count: int, edges: Sequence[tuple[int, int]]) -> dict[tuple[int, in
     return {(a, b): (b, a) if (a, b) in turned else (a, b) for a, b in edges}
 
 
-def _search(
-    root: int, below: Mapping[int, list[int]], state: dict[int, int], turned: set[tuple[int, int]]
-) -> None:
+def _search(root: int, below: Mapping[int, list[int]], state: dict[int, int], turned: set[tuple[int, int]]) -> None:
     state[root] = 1
     stack = [(root, iter(below.get(root, ())))]
     while stack:

@@ -53,7 +53,7 @@ def dot(graph: Graph, *, fold: bool = True) -> str:
     return str(_digraph(graph, fold=fold).source)
 
 
-def image(graph: Graph, format: ImageFormat = "svg", *, fold: bool = True) -> bytes:  # noqa: A002
+def image(graph: Graph, format: ImageFormat = "svg", *, fold: bool = True) -> bytes:
     """The picture as the bytes of an SVG, PNG or PDF file, drawn by `dot` from PATH, else by pygraphviz.
 
     Raises unavailable.dependency if neither is there, and unavailable if Graphviz is there but fails.
@@ -101,9 +101,7 @@ def _digraph(graph: Graph, *, fold: bool) -> graphviz.Digraph:
     import graphviz
 
     graph = grouped(graph) if fold else graph
-    drawing = graphviz.Digraph(
-        "lineage", graph_attr=_graph_look(graph), node_attr=_NODE_LOOK, edge_attr=_EDGE_LOOK
-    )
+    drawing = graphviz.Digraph("lineage", graph_attr=_graph_look(graph), node_attr=_NODE_LOOK, edge_attr=_EDGE_LOOK)
     names = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         drawing.node(names[node.id], f"<{_table(node)}>", _attributes=_node_look(node))
@@ -161,8 +159,7 @@ def _table(node: Node) -> str:
 
 def _badge_row(shown: Iterable[str], paint: Colour) -> str:
     cells = "".join(
-        f'<TD STYLE="ROUNDED" BGCOLOR="{paint.line}">'
-        f'<FONT POINT-SIZE="8" COLOR="white"> {_words(badge)} </FONT></TD>'
+        f'<TD STYLE="ROUNDED" BGCOLOR="{paint.line}"><FONT POINT-SIZE="8" COLOR="white"> {_words(badge)} </FONT></TD>'
         for badge in shown
     )
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="1"><TR>{cells}</TR></TABLE>'

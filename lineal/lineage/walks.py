@@ -29,7 +29,8 @@ _RUNS_WITHIN = """WITH RECURSIVE steps(run, depth) AS (
 _FROM_VERSIONS = "SELECT run_id{depth} FROM edges WHERE version_id IN :starts AND output = :toward"
 _FROM_RUNS = "SELECT id{depth} FROM runs WHERE id IN :starts"
 _NODES = """ SELECT 1 AS is_run, run AS id FROM reached
-    UNION ALL SELECT DISTINCT 0, e.version_id FROM reached x JOIN edges e ON e.run_id = x.run AND e.output = :onward"""
+    UNION ALL SELECT DISTINCT 0, e.version_id FROM reached x
+    JOIN edges e ON e.run_id = x.run AND e.output = :onward"""
 _DEEPEST_COUNTED = 24
 _FEW = 1000
 
@@ -81,9 +82,7 @@ def _version_names(session: Session, ids: set[int]) -> list[str]:
 
 
 def _run_names(session: Session, ids: set[int]) -> list[str]:
-    return [
-        f"run:{run_id}" for run_id, _ in _by_id(session, select(runs.c.run_id, runs.c.id), runs.c.id, ids)
-    ]
+    return [f"run:{run_id}" for run_id, _ in _by_id(session, select(runs.c.run_id, runs.c.id), runs.c.id, ids)]
 
 
 def _by_id(session: Session, wanted: Select[Any], column: Column[int], ids: set[int]) -> Iterator[Any]:

@@ -62,7 +62,7 @@ def move(
     else:
         here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
         session.execute(update(aliases).where(here).values(number=number))
-    _record(session, collection, alias, kind, mover, before, number)
+    _record(session, collection, alias, kind, mover, (before, number))
     return True
 
 
@@ -75,7 +75,7 @@ def remove(session: Session, collection: Found, alias: str, mover: Mover) -> int
         )
     here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
     session.execute(delete(aliases).where(here))
-    _record(session, collection, alias, "remove", mover, before, None)
+    _record(session, collection, alias, "remove", mover, (before, None))
     return before
 
 
@@ -122,9 +122,7 @@ def intervals(moves: list[AliasEvent]) -> list[AliasInterval]:
         if move_.to_number is not None:
             until = after.at if after else None
             found.append(
-                AliasInterval(
-                    move_.collection, move_.alias, move_.to_number, move_.at, until, move_.user, move_.why
-                )
+                AliasInterval(move_.collection, move_.alias, move_.to_number, move_.at, until, move_.user, move_.why)
             )
     return found
 
@@ -149,8 +147,7 @@ def _record(
     alias: str,
     kind: EventKind,
     mover: Mover,
-    before: int | None,
-    after: int | None,
+    stood: tuple[int | None, int | None],
 ) -> None:
     session.execute(
         insert(alias_events).values(
@@ -160,8 +157,8 @@ def _record(
             at=mover.at,
             user=mover.user,
             host=mover.host,
-            from_number=before,
-            to_number=after,
+            from_number=stood[0],
+            to_number=stood[1],
             why=mover.why,
         )
     )

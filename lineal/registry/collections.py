@@ -178,9 +178,5 @@ def _absent(session: Session, entity: str, project: str | None, name: str) -> st
         collections.c.name == name, collections.c.entity == entity, collections.c.deleted_at.is_(None)
     )
     elsewhere = sorted(session.scalars(wanted.limit(5)))
-    hint = (
-        f"; there is {', '.join(f'{p}/{name}' for p in elsewhere)}"
-        if elsewhere
-        else "; `lineal ls` lists all"
-    )
+    hint = f"; there is {', '.join(f'{p}/{name}' for p in elsewhere)}" if elsewhere else "; `lineal ls` lists all"
     return f"no collection {name!r} in {place} of {entity!r}{hint}"

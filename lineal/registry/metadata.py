@@ -23,9 +23,7 @@ def check_metadata(value: Mapping[str, Any], what: str = "metadata") -> dict[str
         raise InvalidMetadata(f"{what} must be a mapping, not {type(value).__name__}")
     plain = _plain(value, what, 0)
     if (size := len(json.dumps(plain))) > MAX_BYTES:
-        raise InvalidMetadata(
-            f"{what} has {size} bytes as JSON; at most {MAX_BYTES} are kept: log a file instead"
-        )
+        raise InvalidMetadata(f"{what} has {size} bytes as JSON; at most {MAX_BYTES} are kept: log a file instead")
     assert isinstance(plain, dict)
     return plain
 
@@ -39,21 +37,15 @@ def _plain(value: Any, where: str, depth: int) -> Any:
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidMetadata(
-                f"{where} is {value}, which JSON can't say; leave it out or write it as a text"
-            )
+            raise InvalidMetadata(f"{where} is {value}, which JSON can't say; leave it out or write it as a text")
         return float(value)
     if isinstance(value, Mapping):
-        return {
-            _text(str(key), where): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()
-        }
+        return {_text(str(key), where): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, f"{where}[{place}]", depth + 1) for place, item in enumerate(value)]
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0:
         return _plain(value.item(), where, depth + 1)
-    raise InvalidMetadata(
-        f"{where} is a {type(value).__name__}, which JSON can't say; give a number, text or list"
-    )
+    raise InvalidMetadata(f"{where} is a {type(value).__name__}, which JSON can't say; give a number, text or list")
 
 
 def _text(text: str, where: str) -> str:

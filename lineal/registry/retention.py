@@ -32,19 +32,17 @@ def decide(
     """The version's fate; `linked` are the refs of its links (with their aliases), `used` whether a run used it."""
     if version.deleted_at is not None:
         return Decision(version, "purge", f"deleted {version.deleted_at:%Y-%m-%d}")
-    if version.hold is not None:
-        return Decision(version, "keep", f"hold: {version.hold}")
-    if version.aliases:
-        return Decision(version, "keep", f"alias {', '.join(version.aliases)}")
-    if linked:
-        return Decision(version, "keep", f"link {', '.join(linked)}")
-    if version.ttl_s is None:
-        return Decision(version, "keep", "newest" if newest else "no ttl")
-    over = version.created_at + timedelta(seconds=version.ttl_s)
-    if now < over:
-        return Decision(version, "keep", f"ttl not over before {over:%Y-%m-%d %H:%M}Z")
-    if newest:
-        return Decision(version, "keep", "newest")
-    if used:
-        return Decision(version, "keep", "used by a run")
+    over = None if version.ttl_s is None else version.created_at + timedelta(seconds=version.ttl_s)
+    reasons = (
+        (version.hold is not None, f"hold: {version.hold}"),
+        (bool(version.aliases), f"alias {', '.join(version.aliases)}"),
+        (bool(linked), f"link {', '.join(linked)}"),
+        (newest, "newest"),
+        (used, "used by a run"),
+        (over is None, "no ttl"),
+        (over is not None and now < over, f"ttl not over before {over:%Y-%m-%d %H:%M}Z" if over else ""),
+    )
+    for holds, why in reasons:
+        if holds:
+            return Decision(version, "keep", why)
     return Decision(version, "expire", f"ttl over since {over:%Y-%m-%d %H:%M}Z")

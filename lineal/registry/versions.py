@@ -61,7 +61,8 @@ def add(
         created_at=at,
         created_by=user,
     )
-    version_id = session.execute(made).inserted_primary_key[0]
+    version_id = session.scalar(made.returning(versions.c.id))
+    assert version_id is not None
     place(session, collection.id, number, version_id, user=user, at=at)
     return get(session, collection, number), True
 
@@ -76,9 +77,7 @@ def has_content(session: Session, collection: Found, digest: str) -> bool:
     return session.execute(wanted).first() is not None
 
 
-def place(
-    session: Session, collection_id: int, number: int, version_id: int, *, user: str, at: datetime
-) -> None:
+def place(session: Session, collection_id: int, number: int, version_id: int, *, user: str, at: datetime) -> None:
     """Gives the version a number in the collection."""
     values = {"collection_id": collection_id, "number": number, "version_id": version_id}
     session.execute(insert(memberships).values(**values, linked_at=at, linked_by=user))
@@ -107,9 +106,7 @@ def resolve(session: Session, collection: Found, ref: Ref) -> Placed:
         versions.c.deleted_at.is_(None),
     )
     if ref.alias is not None:
-        bears = and_(
-            aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number
-        )
+        bears = and_(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
         wanted = wanted.join(aliases, bears).where(aliases.c.name == ref.alias)
     elif ref.digest_prefix is not None:
         low, high = _range(ref.digest_prefix)
@@ -136,7 +133,8 @@ def latest_at(session: Session, collection: Found, at: datetime) -> int | None:
         .join(versions, versions.c.id == memberships.c.version_id)
         .where(memberships.c.collection_id == collection.id, alive)
     )
-    return session.scalar(wanted)
+    number: int | None = session.scalar(wanted)
+    return number
 
 
 def list_all(session: Session, collection: Found, *, deleted: bool = False) -> list[Placed]:
@@ -187,6 +185,17 @@ def places_of(session: Session, version_id: int) -> list[Placed]:
     return sorted((_placed(row) for row in rows), key=lambda p: (p.version.linked, p.version.ref))
 
 
+def links_by_id(session: Session) -> dict[int, list[str]]:
+    """For every version that is linked somewhere now, the refs of its links."""
+    wanted = _select().where(
+        memberships.c.collection_id != versions.c.collection_id, memberships.c.unlinked_at.is_(None)
+    )
+    found: dict[int, list[str]] = {}
+    for row in session.execute(wanted):
+        found.setdefault(row.id, []).append(_placed(row).version.ref)
+    return found
+
+
 def state(session: Session) -> str:
     """A text that differs whenever a version was made, deleted, restored, held, linked, or moved to by an alias."""
     held = func.sum(case((versions.c.hold.is_not(None), versions.c.id), else_=0))
@@ -202,9 +211,7 @@ def state(session: Session) -> str:
 def _select() -> Select[Any]:
     named = (
         select(func.aggregate_strings(aliases.c.name, "/"))
-        .where(
-            aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number
-        )
+        .where(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
         .scalar_subquery()
     )
     return (

@@ -13,8 +13,9 @@ import threading
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from lineal.core.clock import new_id
 from lineal.core.errors import (
@@ -114,8 +115,8 @@ class BlobStore:
         """A writer of a new object."""
         return _FsspecWriter(self)
 
-    def add_file(self, source: BinaryIO, size: int, name: Callable[[Digest], str]) -> copies.Copied:
-        """Stores the `size` bytes of `source` under the key that `name` gives their digest; hashes as it copies."""
+    def add_file(self, source: FileIO, size: int, name: Callable[[Digest], str]) -> copies.Copied:
+        """Stores the `size` bytes of `source` under the key that `name` makes of their digest, hashed in passing."""
         writer = self.create()
         try:
             copied = copies.hash_through(source, writer.write, size)
@@ -126,7 +127,7 @@ class BlobStore:
         return copied
 
     @contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
+    def open(self, key: str) -> Iterator[BufferedReader]:
         """The object's bytes, seekable. Raises not_found.blob."""
         with translated(f"object {key}"), self.fs.open(self._path(key), "rb") as file:
             yield file
@@ -157,7 +158,7 @@ class BlobStore:
 
 
 class _FsspecWriter:
-    """Spools the bytes to a temporary file, then puts them as one object, which fsspec stores make visible at once."""
+    """Spools the bytes to a temporary file, then puts them as one object, which fsspec makes visible at once."""
 
     def __init__(self, store: BlobStore) -> None:
         import tempfile
@@ -194,7 +195,7 @@ class FolderStore(BlobStore):
     def create(self) -> ObjectWriter:
         return _FileWriter(self)
 
-    def add_file(self, source: BinaryIO, size: int, name: Callable[[Digest], str]) -> copies.Copied:
+    def add_file(self, source: FileIO, size: int, name: Callable[[Digest], str]) -> copies.Copied:
         writer = _FileWriter(self)
         try:
             with translated("a blob"):
@@ -206,7 +207,7 @@ class FolderStore(BlobStore):
         return copied
 
     @contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
+    def open(self, key: str) -> Iterator[BufferedReader]:
         with translated(f"object {key}"), open(self._path(key), "rb") as file:
             yield file
 

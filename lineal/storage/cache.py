@@ -22,7 +22,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from lineal.core.clock import new_id
+from lineal.core.errors import Error
+from lineal.storage import digest as digests
 from lineal.storage.digest import Digest
+from lineal.storage.manifest import Manifest
 from lineal.storage.sources import State
 
 DEFAULT_SIZE_BYTES = 20_000_000_000
@@ -119,20 +122,33 @@ class Cache:
 
         def ask(connection: sqlite3.Connection) -> bool:
             with connection:
-                done = connection.execute(
-                    "UPDATE trees SET used_at = ? WHERE hex = ?", (time.time(), digest.hex())
-                )
+                done = connection.execute("UPDATE trees SET used_at = ? WHERE hex = ?", (time.time(), digest.hex()))
             return done.rowcount > 0
 
         return self._use(ask, False) and self.tree_path(digest).is_dir()
 
-    def add_tree(self, digest: Digest, size_bytes: int) -> None:
+    def manifest(self, digest: Digest) -> Manifest | None:
+        """The manifest of a tree, if it is kept and whole."""
+        try:
+            data = self._manifest_path(digest).read_bytes()
+            return Manifest.parse(data) if digests.of_bytes(data) == digest else None
+        except (OSError, Error):
+            return None
+
+    def _manifest_path(self, digest: Digest) -> Path:
+        return self.folder / "trees" / f"{digest.hex()}.json"
+
+    def add_tree(self, digest: Digest, manifest: Manifest) -> None:
         """Notes that the version's files lie there whole, and makes room if the cache is over its bound."""
+        path = self._manifest_path(digest)
+        temporary = path.with_name(f".new-{new_id()}")
+        temporary.write_bytes(manifest.to_bytes())
+        os.replace(temporary, path)
 
         def put(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute(
-                    "INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", (digest.hex(), size_bytes, time.time())
+                    "INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", (digest.hex(), manifest.size_bytes, time.time())
                 )
 
         self._use(put, None)
@@ -140,7 +156,7 @@ class Cache:
 
     def trees(self) -> list[Tree]:
         """The trees, the longest unused first."""
-        rows = self._use(
+        rows: list[tuple[str, int, float]] = self._use(
             lambda c: c.execute("SELECT hex, size, used_at FROM trees ORDER BY used_at").fetchall(), []
         )
         return [Tree(self.folder / "trees" / hex_, size, used_at) for hex_, size, used_at in rows]
@@ -177,6 +193,8 @@ class Cache:
 
         self._use(ask, None)
         doomed = tree.path.with_name(f".gone-{new_id()}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(tree.path.with_name(f"{tree.path.name}.json"))
         with contextlib.suppress(FileNotFoundError):
             os.rename(tree.path, doomed)
         shutil.rmtree(doomed, ignore_errors=True)

@@ -13,12 +13,12 @@ import mmap
 import os
 import threading
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import xxhash
 
 from lineal.core.errors import SourceChanged
-from lineal.storage.digest import CHUNK_BYTES, Digest
+from lineal.storage.digest import CHUNK_BYTES, Digest, Readable
 
 _WINDOW_BYTES = 8 << 20
 _SYNC_EVERY = 16
@@ -49,11 +49,11 @@ class _Hashes:
         return Copied(Digest(self.sha.digest() if self.sha else b""), self.fast.digest(), self.size)
 
 
-def hash_through(source: BinaryIO, write: Callable[[memoryview], None], size: int) -> Copied:
-    """What `source` holds, read once through `write`. Raises conflict.source_changed unless it is `size` bytes."""
+def hash_through(source: Readable, write: Callable[[memoryview], object], size: int | None) -> Copied:
+    """What `source` holds, read once through `write`; not `size` bytes (None: any) is conflict.source_changed."""
     hashes = _Hashes(identity=True)
     buffer = memoryview(bytearray(CHUNK_BYTES))
-    while count := source.readinto(buffer):  # type: ignore[attr-defined]
+    while count := source.readinto(buffer):
         hashes.update(buffer[:count])
         write(buffer[:count])
     return _whole(hashes, size)
@@ -73,9 +73,9 @@ def copy(source: int, target: int, size: int, *, identity: bool = True, durable:
         for offset in range(0, size, _WINDOW_BYTES):
             length = min(_WINDOW_BYTES, size - offset)
             job.wait_for(offset + length)
-            with mmap.mmap(target, length, prot=mmap.PROT_READ, offset=offset) as window:
-                with memoryview(window) as view:
-                    hashes.update(view)
+            window = mmap.mmap(target, length, prot=mmap.PROT_READ, offset=offset)
+            with window, memoryview(window) as view:
+                hashes.update(view)
     return _whole(hashes, size)
 
 
@@ -163,7 +163,7 @@ def _copy_through(source: int, target: int, size: int, hashes: _Hashes) -> Copie
     return _whole(hashes, size)
 
 
-def _whole(hashes: _Hashes, size: int) -> Copied:
-    if hashes.size != size:
+def _whole(hashes: _Hashes, size: int | None) -> Copied:
+    if size is not None and hashes.size != size:
         raise SourceChanged(f"the file had {size} bytes and gave {hashes.size} while it was being read")
     return hashes.result()

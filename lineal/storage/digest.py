@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import BinaryIO, NewType
+from typing import NewType, Protocol
 
 import xxhash
 
@@ -20,13 +20,17 @@ CHUNK_BYTES = 4 << 20
 _TEXT = re.compile(r"sha256:([0-9a-f]{64})")
 
 
+class Readable(Protocol):
+    """A stream of bytes that fills a buffer."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
 def parse(text: str) -> Digest:
     """The digest that `sha256:<hex>` names. Raises invalid.digest."""
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise InvalidDigest(
-            f"{ascii(text)[:90]} is not a digest; one reads sha256: and 64 lower-case hex digits"
-        )
+        raise InvalidDigest(f"{ascii(text)[:90]} is not a digest; one reads sha256: and 64 lower-case hex digits")
     return Digest(bytes.fromhex(match[1]))
 
 
@@ -45,11 +49,11 @@ def fast_of_bytes(data: bytes | memoryview) -> bytes:
     return xxhash.xxh3_128_digest(data)
 
 
-def of_stream(stream: BinaryIO) -> tuple[Digest, bytes, int]:
+def of_stream(stream: Readable) -> tuple[Digest, bytes, int]:
     """Digest, xxh3-128 and length of what is left in `stream`, read once in bounded memory."""
     sha, fast, size = hashlib.sha256(), xxhash.xxh3_128(), 0
     buffer = memoryview(bytearray(CHUNK_BYTES))
-    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+    while count := stream.readinto(buffer):
         sha.update(buffer[:count])
         fast.update(buffer[:count])
         size += count
@@ -59,4 +63,4 @@ def of_stream(stream: BinaryIO) -> tuple[Digest, bytes, int]:
 def of_file(path: str) -> tuple[Digest, bytes, int]:
     """Digest, xxh3-128 and length of the file at `path`. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
-        return of_stream(file)  # type: ignore[arg-type]
+        return of_stream(file)

@@ -77,9 +77,7 @@ def find_garbage(
             gone[key] = found.size
         elif found.size - rest > found.size // 2:
             rewrites[key] = found.size - rest
-    strays = {
-        o.key: o.size for o in stored if o.key not in objects and o.modified_at < older_than.timestamp()
-    }
+    strays = {o.key: o.size for o in stored if o.key not in objects and o.modified_at < older_than.timestamp()}
     return Garbage(tuple(dead), gone, strays, rewrites, waiting_count, waiting_bytes)
 
 

@@ -105,17 +105,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _parse_tensor(name: str, entry: object) -> tuple[str, tuple[int, int]]:
     """A tensor's type and shape, and where in the data it begins and ends."""
     match entry:
-        case {"dtype": str(type_), "shape": [*shape], "data_offsets": [int(start), int(end)], **rest} if (
-            not rest
-        ):
+        case {"dtype": str(type_), "shape": [*shape], "data_offsets": [int(start), int(end)], **rest} if not rest:
             sound = _TENSOR_TYPE.fullmatch(type_) and _is_shape(shape) and _is_shape([start, end])
         case _:
             sound = None
     if not sound or start > end or re.search("[\ud800-\udfff]", name):
         raise Unreadable(f"its header is wrong about {quoted(name)}")
-    known, bits = _TENSOR_TYPES.get(
-        type_, (type_.lower(), None)
-    )  # a type newer than this list has no size here
+    known, bits = _TENSOR_TYPES.get(type_, (type_.lower(), None))  # a type newer than this list has no size here
     if bits is not None and math.prod(shape) * bits != (end - start) * 8:
         raise Unreadable(f"its header gives {quoted(name)} a shape and a length that don't agree")
     return with_shape(known, shape), (start, end)
@@ -210,8 +206,8 @@ def _tokens(text: str) -> list[str]:
 def _parse_array(header: object) -> tuple[str, int]:
     """The type and shape that a numpy header tells, and the fewest bytes that its data can take."""
     match header:
-        case {"descr": descr, "fortran_order": bool(), "shape": tuple(shape), **rest} if (
-            not rest and _is_shape(shape)
+        case {"descr": descr, "fortran_order": bool(), "shape": tuple(shape), **rest} if not rest and _is_shape(
+            shape
         ):
             type_, item_bytes = _parse_type(descr)
             return with_shape(type_, shape), math.prod(shape) * item_bytes

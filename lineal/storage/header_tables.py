@@ -59,11 +59,7 @@ def _parse_footer(footer: bytes) -> Any:
 
     # Before it had a limit on depth, pyarrow overflowed the C stack on schemas some thousand groups deep.
     known = inspect.signature(pyarrow.parquet.ParquetFile).parameters
-    limits = (
-        {"schema_depth_limit": 100}
-        if "schema_depth_limit" in known
-        else {"thrift_container_size_limit": 2000}
-    )
+    limits = {"schema_depth_limit": 100} if "schema_depth_limit" in known else {"thrift_container_size_limit": 2000}
     source = pyarrow.BufferReader(b"PAR1" + footer)
     return pyarrow.parquet.ParquetFile(source, **limits).metadata
 

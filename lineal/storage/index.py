@@ -17,7 +17,7 @@ from lineal.storage.digest import Digest
 _ASKED = """WITH RECURSIVE asked(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM asked WHERE i + 1 < :count),
 digests(digest) AS (SELECT substr(:all, i * 32 + 1, 32) FROM asked) """
 _MISSING = text(
-    _ASKED + "SELECT d.digest FROM digests d LEFT JOIN blobs b USING (digest) WHERE b.digest IS NULL"
+    _ASKED + "SELECT d.digest FROM digests d LEFT JOIN blobs b USING (digest) WHERE b.digest IS NULL"  # noqa: S608
 )
 _FIND = text(
     _ASKED + "SELECT b.digest, b.size, b.fast, o.key, b.offset, b.length, b.codec "
@@ -141,7 +141,7 @@ def _asked(digests: Collection[Digest]) -> dict[str, object]:
 def _add_objects(session: Session, sizes: Mapping[str, int], at: datetime) -> dict[str, int]:
     rows = [{"key": key, "size": size, "created_at": at} for key, size in sizes.items()]
     made = session.execute(insert(objects).returning(objects.c.key, objects.c.id), rows)
-    return {key: id for key, id in made.tuples()}  # noqa: C416 - a result has `keys`, which dict() would call
+    return {key: row_id for key, row_id in made.tuples()}  # noqa: C416 - a result has `keys`, which dict() would call
 
 
 def _drop_redundant(session: Session, places: Collection[Place], ids: Mapping[str, int]) -> set[str]:

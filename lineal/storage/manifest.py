@@ -100,9 +100,7 @@ class Manifest:
         try:
             raw = json.loads(data)
             if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] > FORMAT:
-                raise NewerFormat(
-                    f"the manifest has format {raw['format']}; this Lineal reads up to {FORMAT}"
-                )
+                raise NewerFormat(f"the manifest has format {raw['format']}; this Lineal reads up to {FORMAT}")
             if not isinstance(raw, dict) or set(raw) != {"entries", "format"} or raw["format"] != FORMAT:
                 raise InvalidManifest("the manifest is not a Lineal manifest")
             manifest = cls(map(_entry_from, raw["entries"]))

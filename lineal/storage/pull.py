@@ -18,7 +18,7 @@ from typing import Literal
 
 from lineal.core.clock import new_id
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
-from lineal.storage import copies
+from lineal.storage import copies, references
 from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, Blobs, Place, decode, from_os_error
 from lineal.storage.cache import TICK_NS, Cache
@@ -83,10 +83,12 @@ class _Pull:
         self._temporary = f".lineal-{new_id()}"
 
     def run(self, entries: Sequence[Entry]) -> int:
-        wanted = list(_Local(self.root, self.folders, self._cache).differing(entries))
+        differing = list(_Local(self.root, self.folders, self._cache).differing(entries))
+        wanted = [entry for entry in differing if entry.digest is not None]
         places = self._blobs.find({e.digest for e in wanted if e.digest})
         self._check_found(wanted, places)
-        packed, whole = [], []
+        packed: list[tuple[str, int, str, Place]] = []
+        whole: list[tuple[str, int, str, Place]] = []
         for entry in wanted:
             place = places[entry.digest]  # type: ignore[index]
             own = place.codec == RAW and place.offset == 0 and not place.key.endswith(".pack")
@@ -95,8 +97,11 @@ class _Pull:
             self._write(path, data, digest)
         for _key, _offset, path, place in whole:
             self._whole(path, place)
-        self._remember(sum(e.size or 0 for e in wanted))
-        return len(wanted)
+        for entry in differing:
+            if entry.reference is not None:
+                self._fetch(entry)
+        self._remember(sum(e.size or 0 for e in differing))
+        return len(differing)
 
     def _check_found(self, wanted: Sequence[Entry], places: dict[Digest, Place]) -> None:
         for entry in wanted:
@@ -137,6 +142,26 @@ class _Pull:
         self._done.append((path, digest))
         self._progress(len(data))
 
+    def _fetch(self, entry: Entry) -> None:
+        """Copies the bytes behind a reference, which must be of the size and checksum on record, where there are."""
+        folder, name = self.folders.open(entry.path)
+        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as out, references.opened(entry) as stream:
+                copied = copies.hash_through(stream, out.write, entry.size)
+            wanted = expected(entry)
+            if wanted is not None and copied.digest != wanted:
+                raise DigestMismatch(
+                    f"{entry.path!r}: the bytes behind its reference are not those on record; nothing was written",
+                    path=entry.path,
+                )
+            self._rename(folder, name, entry.path)
+        except BaseException:
+            self._discard(folder)
+            raise
+        self._done.append((entry.path, copied.digest))
+        self._progress(copied.size)
+
     def _whole(self, path: str, place: Place) -> None:
         source = self._blobs.store.path_of(place.key)
         folder, name = self.folders.open(path)
@@ -163,10 +188,7 @@ class _Pull:
                 else:  # the index vouches for the local object by its xxh3-128
                     size = os.fstat(file.fileno()).st_size
                     right = size == place.size
-                    right = (
-                        right
-                        and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
-                    )
+                    right = right and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
             if not right:
                 raise _mismatch(path, place)
             if self._mode == "link":
@@ -227,6 +249,13 @@ class _Pull:
         return found
 
 
+def expected(entry: Entry) -> Digest | None:
+    """What the entry's file must hash to: its digest, or the checksum of a reference that has one."""
+    if entry.digest is not None or entry.reference is None or entry.reference.checksum is None:
+        return entry.digest
+    return digests.parse(entry.reference.checksum)
+
+
 class _Local:
     """What is in the target already."""
 
@@ -240,18 +269,18 @@ class _Local:
         as_of_ns = time.time_ns()
         for entry in entries:
             facts = self._facts(entry.path)
-            if facts is None or facts.st_size != entry.size:
+            wanted = expected(entry)
+            if facts is None or wanted is None or (facts.st_size != entry.size and entry.size is not None):
                 yield entry
                 continue
             state = state_of(facts)
             file = f"{self._root}/{entry.path}"
-            if self._remembered(file) == (state, entry.digest):
+            if self._remembered(file) == (state, wanted):
                 continue
-            if self._digest(entry.path) != entry.digest:
+            if self._digest(entry.path) != wanted:
                 yield entry
             else:
-                assert entry.digest is not None
-                read.append((file, state, entry.digest))
+                read.append((file, state, wanted))
         self._cache.remember(read, as_of_ns)
 
     def _remembered(self, file: str) -> tuple[tuple[int, int, int, int], Digest] | None:
@@ -277,7 +306,7 @@ class _Local:
         except OSError:
             return None
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            return digests.of_stream(file)[0]  # type: ignore[arg-type]
+            return digests.of_stream(file)[0]
 
 
 class _Folders:

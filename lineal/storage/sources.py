@@ -44,9 +44,7 @@ def find_file(file: str | os.PathLike[str], path: str | None = None) -> Source:
     return Source(names.check_path(path or os.path.basename(given)), real, state_of(facts))
 
 
-def find_files(
-    folder: str | os.PathLike[str], prefix: str = "", *, ignore: Sequence[str] = ()
-) -> list[Source]:
+def find_files(folder: str | os.PathLike[str], prefix: str = "", *, ignore: Sequence[str] = ()) -> list[Source]:
     """Every regular file below `folder`, named by its path from there, below `prefix`; in no promised order.
 
     `ignore` holds shell patterns, each matched against a path, and against every single name in it; one that ends
@@ -87,9 +85,7 @@ class _Walk:
                     name = item.name
                     is_link = item.is_symlink()
                     is_folder = item.is_dir(follow_symlinks=is_link)
-                    if not self._ignored.empty and self._ignored.matches(
-                        relative + name, name, folder=is_folder
-                    ):
+                    if not self._ignored.empty and self._ignored.matches(relative + name, name, folder=is_folder):
                         continue
                     file = self._inside(item.path) if is_link else item.path
                     if is_folder:
@@ -106,9 +102,7 @@ class _Walk:
 
     def _add(self, path: str, file: str, facts: os.stat_result) -> None:
         if not stat.S_ISREG(facts.st_mode):
-            raise InvalidSource(
-                f"{file} is neither a file nor a folder (a pipe, socket or device); ignore it"
-            )
+            raise InvalidSource(f"{file} is neither a file nor a folder (a pipe, socket or device); ignore it")
         self.found.append(Source(path, file, state_of(facts)))
 
     def _inside(self, link: str) -> str:

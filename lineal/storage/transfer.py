@@ -93,7 +93,7 @@ class Push:
         entries += self._read(unread)
         return entries
 
-    def bytes(self, path: str, data: bytes) -> Entry:
+    def data(self, path: str, data: bytes) -> Entry:
         """The entry of a file that exists only as `data`."""
         digest = digests.of_bytes(data)
         if digest in self._blobs.missing([digest]):
@@ -101,7 +101,7 @@ class Push:
         return Entry(path, digest, len(data))
 
     def manifest(self, manifest: Manifest) -> Digest:
-        """The digest of the manifest, which is in the store by the end of the push, as are the trusted files' blobs."""
+        """The manifest's digest; the manifest is in the store by the end, as are the trusted files' blobs."""
         data = manifest.to_bytes()
         digest = digests.of_bytes(data)
         if digest in self._blobs.missing([digest]):
@@ -147,7 +147,7 @@ class Push:
             return key
 
         with _opened(source) as file:
-            copied = self._blobs.store.add_file(file, source.state.size, name)  # type: ignore[arg-type]
+            copied = self._blobs.store.add_file(file, source.state.size, name)
             _check_unchanged(source, file.fileno())
         place = Place(copied.digest, copied.size, copied.fast, key, 0, copied.size)
         self._blobs.add([place], {key: copied.size})
@@ -160,9 +160,7 @@ class Push:
             self._flush()
         if self._pack is None:
             self._pack = PackWriter(self._blobs.store)
-        self._pack.add(
-            digest, len(data), fast, data if stored is None else stored, RAW if stored is None else ZLIB
-        )
+        self._pack.add(digest, len(data), fast, data if stored is None else stored, RAW if stored is None else ZLIB)
         self._places[digest] = self._pack.places[-1]
 
     def _put_manifest(self, digest: Digest, data: bytes) -> None:

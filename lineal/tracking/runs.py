@@ -58,9 +58,7 @@ def get(session: Session, run_id: str, *, running: bool = False) -> Started:
     if started is None:
         raise RunNotFound(f"there is no run {run_id!r}")
     if running and started.run.state != "running":
-        raise RunFinished(
-            f"run {run_id} has ended ({started.run.state}); start another one with lineal.init()"
-        )
+        raise RunFinished(f"run {run_id} has ended ({started.run.state}); start another one with lineal.init()")
     return started
 
 

@@ -28,9 +28,7 @@ def run(name: str, job: str = "train", **fields: object) -> Node:
 def joined(*pairs: tuple[Node, Node]) -> Graph:
     nodes = dict.fromkeys(node.id for pair in pairs for node in pair)
     by_id = {node.id: node for pair in pairs for node in pair}
-    return Graph(
-        tuple(by_id[name] for name in nodes), tuple(Edge(above.id, below.id) for above, below in pairs)
-    )
+    return Graph(tuple(by_id[name] for name in nodes), tuple(Edge(above.id, below.id) for above, below in pairs))
 
 
 @pytest.fixture

@@ -32,9 +32,7 @@ _edges = st.builds(Edge, source=st.text(), target=st.text(), role=st.text())
 
 
 @given(
-    st.builds(
-        Graph, nodes=st.lists(_nodes).map(tuple), edges=st.lists(_edges).map(tuple), truncated=st.booleans()
-    )
+    st.builds(Graph, nodes=st.lists(_nodes).map(tuple), edges=st.lists(_edges).map(tuple), truncated=st.booleans())
 )
 def test_from_json_is_the_inverse_of_to_json(graph: Graph) -> None:
     assert from_json(json.loads(json.dumps(to_json(graph)))) == graph

@@ -134,9 +134,7 @@ def test_folding_keeps_every_node_accounted_for_and_every_edge_whole(graph: Grap
 
 @given(graphs())
 def test_the_members_of_a_group_have_the_same_neighbours_in_the_picture(graph: Graph) -> None:
-    group_of = {
-        name: node.id for node in grouped(graph, limit=3).nodes for name in node.detail.get("members", ())
-    }
+    group_of = {name: node.id for node in grouped(graph, limit=3).nodes for name in node.detail.get("members", ())}
     pictured = {node.id: group_of.get(node.name, node.id) for node in graph.nodes}
     around: dict[str, set[frozenset[tuple[str, str]]]] = {}
     for node in graph.nodes:

@@ -91,9 +91,7 @@ def test_the_page_forbids_and_makes_no_request() -> None:
 
 
 def test_the_script_puts_no_markup_on_the_page() -> None:
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", html(Graph())
-    )
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", html(Graph()))
 
 
 def test_without_scripts_a_list_tells_the_same(demo: Graph) -> None:

@@ -61,9 +61,7 @@ def test_dot_runs_left_to_right_with_an_edge_for_each_edge(demo: Graph) -> None:
 
 
 def test_dot_tells_runs_versions_focus_and_deleted_apart(demo: Graph) -> None:
-    lines = {
-        line.split("<B>")[1].split("</B>")[0]: line for line in render.dot(demo).split("\n") if "<B>" in line
-    }
+    lines = {line.split("<B>")[1].split("</B>")[0]: line for line in render.dot(demo).split("\n") if "<B>" in line}
     assert 'style="filled,rounded"' in lines["train-a"]
     assert "style=filled" in lines["classifier:v0"]
     assert "penwidth=3.2" in lines["classifier:v1"]
@@ -147,9 +145,7 @@ def test_without_dot_and_pygraphviz_both_ways_to_get_one_are_named(tmp_path: Pat
         "    print(problem.code, problem.message)\n"
     )
     environment = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.startswith(MissingDependency.code)
     assert "`dot`" in done.stdout
     assert "pip install 'lineal[render]'" in done.stdout
@@ -166,9 +162,7 @@ def test_the_module_loads_no_drawing_library_until_one_is_needed() -> None:
         "print(sorted({'rich', 'networkx', 'graphviz', 'pygraphviz'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -227,6 +221,4 @@ def test_folding_can_be_switched_off(sweep: Graph) -> None:
 
 
 def test_every_face_of_the_room_can_be_had_from_render() -> None:
-    assert all(
-        callable(getattr(render, name)) for name in render.__all__ if name not in ("READABLE", "ImageFormat")
-    )
+    assert all(callable(getattr(render, name)) for name in render.__all__ if name not in ("READABLE", "ImageFormat"))

@@ -42,13 +42,7 @@ def tensor(dtype: object = "U8", shape: object = (2,), offsets: object = (0, 2))
 
 def npy(header: str, version: int = 1, data: bytes = b"") -> bytes:
     text = header.encode("utf-8" if version == 3 else "latin-1")
-    return (
-        b"\x93NUMPY"
-        + bytes([version, 0])
-        + struct.pack("<H" if version == 1 else "<I", len(text))
-        + text
-        + data
-    )
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + data
 
 
 def saved(array: np.ndarray) -> bytes:
@@ -69,9 +63,7 @@ def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -
 
 
 def test_types_are_named_as_numpy_names_them() -> None:
-    arrays = {
-        name: np.zeros((2, 1), name) for name in ("bool", "uint8", "int16", "float16", "float64", "uint64")
-    }
+    arrays = {name: np.zeros((2, 1), name) for name in ("bool", "uint8", "int16", "float16", "float64", "uint64")}
     parts = read("x.safetensors", save(arrays)).parts
     assert dict(parts) == {name: f"{name}[2, 1]" for name in arrays}
 
@@ -87,9 +79,7 @@ def test_types_are_named_as_numpy_names_them() -> None:
         ("F9_NEW", [7], 5, "f9_new[7]"),
     ],
 )
-def test_types_that_numpy_lacks_are_named_too(
-    dtype: str, shape: list[int], length: int, expected: str
-) -> None:
+def test_types_that_numpy_lacks_are_named_too(dtype: str, shape: list[int], length: int, expected: str) -> None:
     data = tensors({"x": tensor(dtype, shape, [0, length])}, b"\0" * length)
     assert read("x.safetensors", data) == Header("safetensors", {"x": expected}, None)
 

@@ -73,9 +73,7 @@ def test_columns_of_one_name_are_all_told() -> None:
 
 
 def test_a_table_without_rows_has_columns() -> None:
-    assert read("x.parquet", parquet(pa.table({"a": pa.array([], pa.int8())}))) == Header(
-        "parquet", {"a": "int8"}, 0
-    )
+    assert read("x.parquet", parquet(pa.table({"a": pa.array([], pa.int8())}))) == Header("parquet", {"a": "int8"}, 0)
 
 
 def test_without_pyarrow_the_problem_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +113,7 @@ def test_a_negative_row_count_is_a_problem() -> None:
 
 
 def test_quoted_newlines_make_no_rows() -> None:
-    assert read("x.csv", b'a,"b\nc"\n1,"2\r\n3\n"\n"4 ""quoted""\n",5\n') == Header(
-        "csv", {"a": "", "b\nc": ""}, 2
-    )
+    assert read("x.csv", b'a,"b\nc"\n1,"2\r\n3\n"\n"4 ""quoted""\n",5\n') == Header("csv", {"a": "", "b\nc": ""}, 2)
 
 
 @pytest.mark.parametrize(

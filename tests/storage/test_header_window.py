@@ -67,9 +67,7 @@ def test_too_many_parts_are_refused() -> None:
 
 @given(st.lists(st.sampled_from(["a", "a #2", "a #3", "b"])))
 def test_no_part_is_lost_to_another(names: list[str]) -> None:
-    assert list(named((name, str(i)) for i, name in enumerate(names)).values()) == [
-        str(i) for i in range(len(names))
-    ]
+    assert list(named((name, str(i)) for i, name in enumerate(names)).values()) == [str(i) for i in range(len(names))]
 
 
 def test_a_scalar_has_no_brackets() -> None:

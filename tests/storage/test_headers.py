@@ -184,9 +184,7 @@ def test_a_file_on_disk_is_read_like_one_in_memory(tmp_path: Path) -> None:
 
 def test_a_change_of_tensors_is_told_line_by_line() -> None:
     before = Header("safetensors", {"fc.weight": "float32[64, 10]", "old": "int8[3]", "same": "bool"}, None)
-    after = Header(
-        "safetensors", {"fc.weight": "float32[128, 10]", "same": "bool", "new": "float32[10]"}, None
-    )
+    after = Header("safetensors", {"fc.weight": "float32[128, 10]", "same": "bool", "new": "float32[10]"}, None)
     change = headers.compare(before, after)
     assert change == HeaderChange(
         kind="tensor",

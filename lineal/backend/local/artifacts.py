@@ -80,9 +80,7 @@ class LocalArtifacts(Artifacts):
                 tags,
                 ttl_s,
             )
-            placed, made = versions.add(
-                session, found, new, run=run.id if run else None, user=self._here.user, at=at
-            )
+            placed, made = versions.add(session, found, new, run=run.id if run else None, user=self._here.user, at=at)
             moved = self._move_all(session, found, aliases, placed, at)
             if run is not None:
                 edges.record(session, run.id, placed.id, output=True, role=role, at=at)
@@ -162,9 +160,7 @@ class LocalArtifacts(Artifacts):
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
             found = self._here.collection(session, parse_ref(ref))
-            aliases.move(
-                session, found, alias, placed.version.number, self._here.mover(why), expected=expected
-            )
+            aliases.move(session, found, alias, placed.version.number, self._here.mover(why), expected=expected)
             return versions.get(session, found, placed.version.number).version
 
     def remove_alias(self, ref: str, *, why: str = "") -> Version:
@@ -183,9 +179,7 @@ class LocalArtifacts(Artifacts):
                 raise AliasNotFound(f"{found.name} has no alias {alias!r} to roll back")
             number = aliases.before_now(aliases.events(session, found, alias))
             if number is None:
-                raise AliasNotFound(
-                    f"nothing stood at {found.name}:{alias} before; promote a version instead"
-                )
+                raise AliasNotFound(f"nothing stood at {found.name}:{alias} before; promote a version instead")
             versions.get(session, found, number)
             aliases.move(session, found, alias, number, self._here.mover(why), kind="rollback")
             return versions.get(session, found, number).version
@@ -235,9 +229,7 @@ class LocalArtifacts(Artifacts):
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
             if placed.version.linked:
-                raise InvalidRef(
-                    f"{ref} is a link to {placed.version.source}; unlink it, or delete that version"
-                )
+                raise InvalidRef(f"{ref} is a link to {placed.version.source}; unlink it, or delete that version")
             return self._delete(session, placed, force=force)
 
     def _delete(self, session: Session, placed: Placed, *, force: bool) -> Version:
@@ -319,12 +311,8 @@ class LocalArtifacts(Artifacts):
     def diff(self, before: str, after: str) -> Difference:
         old, new = self.resolve(before), self.resolve(after)
         left, right = self.manifest(old.digest).by_path, self.manifest(new.digest).by_path
-        changes = [
-            EntryChange(path, "removed", entry.size) for path, entry in left.items() if path not in right
-        ]
-        changes += [
-            EntryChange(path, "added", None, entry.size) for path, entry in right.items() if path not in left
-        ]
+        changes = [EntryChange(path, "removed", entry.size) for path, entry in left.items() if path not in right]
+        changes += [EntryChange(path, "added", None, entry.size) for path, entry in right.items() if path not in left]
         common = [path for path in left if path in right]
         changed = [path for path in common if left[path][1:] != right[path][1:]]
         changes += [EntryChange(path, "changed", left[path].size, right[path].size) for path in changed]
@@ -390,9 +378,7 @@ def _check_present(session: Session, manifest: Manifest) -> None:
 def _alias_ref(text: str) -> Ref:
     parsed = parse_ref(text)
     if parsed.alias is None:
-        raise InvalidRef(
-            f"{text!r} names no alias that moves by hand; write name:alias, such as model:production"
-        )
+        raise InvalidRef(f"{text!r} names no alias that moves by hand; write name:alias, such as model:production")
     return parsed
 
 

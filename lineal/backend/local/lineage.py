@@ -92,9 +92,7 @@ class LocalLineage(Lineage):
         run_facts = [_run_facts(rows, id_) for is_run, id_ in order if is_run]
         made = {edge.version for edge in rows.edges if edge.output}
         raw = tuple(facts[id_].ref for is_run, id_ in order if not is_run and id_ not in made)
-        checked = (
-            self._verify([rows.versions[id_] for is_run, id_ in order if not is_run]) if verify else None
-        )
+        checked = self._verify([rows.versions[id_] for is_run, id_ in order if not is_run]) if verify else None
         return Audit(
             subject=facts[placed.id],
             versions=tuple(ordered),
@@ -110,8 +108,8 @@ class LocalLineage(Lineage):
         )
 
     def impact(self, subject: str) -> Impact:
+        subjects = self._holding(subject)
         with self._here.database.read() as session:
-            subjects = self._holding(session, subject)
             start = _Start(tuple(subjects), ())
             rows = _rows(session, start, "down", None)
             linked = [
@@ -140,18 +138,19 @@ class LocalLineage(Lineage):
             return _Start((), (runs.get(session, subject.removeprefix(RUN_PREFIX)).id,))
         return _Start((self._here.resolve(session, subject).id,), ())
 
-    def _holding(self, session: Session, subject: str) -> dict[int, Version]:
+    def _holding(self, subject: str) -> dict[int, Version]:
         """The version that the ref names, or every version that holds the file with that digest."""
         try:
             wanted = digests.parse(subject)
         except InvalidDigest:
-            placed = self._here.resolve(session, subject)
-            return versions.list_by_id(session, [placed.id])
+            with self._here.database.read() as session:
+                return versions.list_by_id(session, [self._here.resolve(session, subject).id])
+        with self._here.database.read() as session:
+            every = versions.list_everywhere(session)
         found = {
             placed.id: placed.version
-            for placed in versions.list_everywhere(session)
-            if placed.version.digest == subject
-            or wanted in self._here.manifests.stored(placed.version.digest).blobs
+            for placed in every
+            if placed.version.digest == subject or wanted in self._here.manifests.stored(placed.version.digest).blobs
         }
         if not found:
             raise VersionNotFound(f"no version holds {subject}")
@@ -225,9 +224,7 @@ class LocalLineage(Lineage):
                 events = aliases.events(session, collection)
                 for alias in sorted({event.alias for event in events}):
                     standing += [
-                        Standing(
-                            version.ref, stretch.collection, alias, stretch.since, stretch.until, stretch.user
-                        )
+                        Standing(version.ref, stretch.collection, alias, stretch.since, stretch.until, stretch.user)
                         for stretch in aliases.intervals([e for e in events if e.alias == alias])
                         if stretch.number == seen.version.number
                     ]
@@ -411,7 +408,7 @@ def _findings(
 ) -> Iterable[Finding]:
     for version in found:
         if version.ref in raw:
-            text = f"{version.name} was added by {version.created_by} outside any run; how it came to be is not on record"
+            text = f"{version.name} was added by {version.created_by} outside any run; how it arose is not on record"
             yield Finding("no_run", version.ref, text)
         uris = unchecked.get(version.ref, [])
         if uris:
@@ -427,6 +424,4 @@ def _findings(
         if run.state not in ("finished", "running"):
             yield Finding("run_unfinished", run.id, f"run {run.name} {run.state}")
     if truncated:
-        yield Finding(
-            "walk_truncated", "", f"the graph is larger than {MAX_NODES} nodes; the farthest are left out"
-        )
+        yield Finding("walk_truncated", "", f"the graph is larger than {MAX_NODES} nodes; the farthest are left out")

@@ -39,7 +39,7 @@ class LocalStores(Stores):
         packs = {key: gc.rewrite(store, live) for key, live in self._live_in(garbage).items()}
         at = clock.now()
         with self._here.database.begin() as session:
-            if self._state(session) != ids.state:
+            if versions.state(session) != ids.state:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
@@ -57,11 +57,12 @@ class LocalStores(Stores):
         now = clock.now()
         older_than = now - timedelta(seconds=grace_s)
         with self._here.database.read() as session:
-            state = self._state(session)
+            state = versions.state(session)
             decisions, by_ref = self._decide(session)
-            live = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
-            for digest in list(live):
-                live |= self._here.manifests.stored(digests.format(digest)).blobs.keys()
+        live = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
+        for digest in list(live):
+            live |= self._here.manifests.stored(digests.format(digest)).blobs.keys()
+        with self._here.database.read() as session:
             garbage = gc.find_garbage(
                 live,
                 index.list_places(session),
@@ -86,7 +87,7 @@ class LocalStores(Stores):
         return plan, garbage, _Ids(state, by_ref)
 
     def _decide(self, session: Session) -> tuple[list[Decision], dict[str, int]]:
-        used = edges.used_versions(session)
+        used, linked = edges.used_versions(session), versions.links_by_id(session)
         every = versions.list_everywhere(session)
         newest: dict[int, int] = {}
         for placed in every:
@@ -95,11 +96,10 @@ class LocalStores(Stores):
         now = clock.now()
         decisions = []
         for placed in every:
-            links = [p.version for p in versions.places_of(session, placed.id) if p.version.linked]
             decisions.append(
                 retention.decide(
                     placed.version,
-                    linked=[version.ref for version in links],
+                    linked=linked.get(placed.id, ()),
                     newest=newest.get(placed.collection_id) == placed.version.number,
                     used=placed.id in used,
                     now=now,
@@ -124,10 +124,6 @@ class LocalStores(Stores):
             versions.change(session, id_, {"deleted_by": "gc: ttl"})
         if decision.fate != "keep":
             versions.change(session, id_, values)
-
-    def _state(self, session: Session) -> str:
-        """Something that differs whenever a version was made, deleted, restored, held, linked or given an alias."""
-        return versions.state(session)
 
     # ---- fsck ------------------------------------------------------------------------------------------------
 
@@ -187,7 +183,7 @@ class LocalStores(Stores):
         with self._here.database.begin() as session:
             index.forget(session, list(bad))
         mended = [Problem(p.code, p.subject, p.text, repaired=True) for p in bad.values()]
-        again = {digest for digest in bad}
+        again = set(bad)
         for stored in self._here.blobs.store.list():
             try:
                 places = gc.places_in(self._here.blobs.store, stored)

@@ -1,0 +1,1 @@
+"""The SDK's rooms: what a training or serving script imports through `lineal`."""
