@@ -62,13 +62,18 @@ class HeaderChange:
         return not (self.added or self.removed or self.changed or self.problems or self.rows_changed)
 
 
+def known(path: str) -> bool:
+    """Whether `read` knows the format that the suffix of `path` names."""
+    return _format_of(path) in _FORMATS
+
+
 def read(path: str, file: BinaryIO, *, size_bytes: int) -> Header | None:
     """What `file` holds according to its header; None when the suffix of `path` is of no format known here.
 
     A bad file gives a `problem`; only errors that `file` itself raises escape. Little is read: a header, a
     footer, a zip's directory; but a csv of up to 256 MiB whole, to count its rows. `file` stays open.
     """
-    format_ = PurePosixPath(path).suffix.lower().removeprefix(".")
+    format_ = _format_of(path)
     if format_ not in _FORMATS:
         return None
     window = Window(file, size_bytes)
@@ -126,3 +131,7 @@ def _problems(before: Header | None, after: Header | None) -> tuple[str, ...]:
 
 def _line(*words: str) -> str:
     return " ".join(word for word in words if word)
+
+
+def _format_of(path: str) -> str:
+    return PurePosixPath(path).suffix.lower().removeprefix(".")

@@ -1,0 +1,70 @@
+"""Options and parameters that commands share, and the connection they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from lineal.core.clock import parse_time
+from lineal.core.errors import Error, InvalidArgument
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "json_", is_flag=True, help="Print JSON for programs.")
+why_option = click.option("--why", default="", help="Why, for the record.")
+
+
+def here() -> Any:
+    """The connection of this command: the group's --url, --entity and --project over the settings."""
+    from lineal.client.connection import connection
+
+    given = click.get_current_context().find_root().params
+    return connection(**{key: given.get(key) for key in ("url", "entity", "project")})
+
+
+def moment(text: str | None) -> Any:
+    """The moment that an option names, if it is given."""
+    return parse_time(text) if text else None
+
+
+def pairs(texts: tuple[str, ...], what: str) -> dict[str, str]:
+    """`key=value` texts as a mapping. Raises invalid.argument."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InvalidArgument(f"{text!r} is no {what}; write key=value")
+        found[key] = value
+    return found
+
+
+class RefType(click.ParamType):
+    """A ref; completes to the collections, versions and aliases that are there."""
+
+    name = "ref"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            return [CompletionItem(ref) for ref in _refs(ctx, incomplete)]
+        except Error:
+            return []
+
+
+def _refs(ctx: click.Context, incomplete: str) -> list[str]:
+    from lineal.client.connection import connection
+
+    store = connection(url=ctx.find_root().params.get("url")).backend.artifacts
+    name, colon, _ = incomplete.partition(":")
+    if not colon:
+        every = store.list_collections()
+        return [c.name for c in every if c.name.startswith(name)] + [
+            f"{c.project}/{c.name}" for c in every if f"{c.project}/{c.name}".startswith(name)
+        ]
+    tags = [tag for v in store.list_versions(name) for tag in (v.version, *v.aliases)]
+    return [f"{name}:{tag}" for tag in ("latest", *tags) if f"{name}:{tag}".startswith(incomplete)]
+
+
+REF = RefType()

@@ -1,0 +1,95 @@
+"""What commands print: tables and lines for people, JSON for programs; nothing that a name could fool."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from lineal.lineage.look import clean
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def line(text: str = "", *, err: bool = False) -> None:
+    """Prints one line, control characters made harmless."""
+    click.echo(clean(text) if text.strip() else "", err=err)
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Prints lines whose leading blanks matter."""
+    for text in texts:
+        indent = len(text) - len(text.lstrip())
+        click.echo(text[:indent] + clean(text[indent:]))
+
+
+def as_json(value: Any) -> None:
+    """Prints the record, or list of them, as JSON."""
+    from lineal.backend.wire import to_json
+
+    click.echo(json.dumps(to_json(value), indent=2, ensure_ascii=not _unicode()))
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Prints the rows under their titles, or the sentence `empty` where there are none."""
+    from rich.table import Table
+    from rich.text import Text
+
+    found = [[Text(clean(_shown(cell))) for cell in row] for row in rows]
+    if not found:
+        line(empty)
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 2, 0, 0))
+    for title in titles:
+        grid.add_column(title, overflow="fold")
+    for row in found:
+        grid.add_row(*row)
+    console().print(grid)
+
+
+def console() -> Any:
+    """A rich console on standard output: as wide as the terminal, or unbounded where there is none."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, width=4000, soft_wrap=True, no_color=True, file=sys.stdout)
+
+
+def size(count: int | None) -> str:
+    """Bytes for people: `1.5 MiB`."""
+    if count is None:
+        return "?"
+    value, unit = float(count), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{count} B" if not unit else f"{value:.1f} {_UNITS[unit]}"
+
+
+def moment(at: datetime | None) -> str:
+    """A moment for people, in UTC, to the second."""
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def short(digest: str) -> str:
+    """Enough of a digest to name it: `sha256:0123456789ab`."""
+    return digest[:19]
+
+
+def counted(count: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _shown(cell: Any) -> str:
+    if cell is None:
+        return "-"
+    return moment(cell) if isinstance(cell, datetime) else str(cell)
+
+
+def _unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")
