@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -40,6 +41,8 @@ from lineal.lineage.words import (
     who,
 )
 
+# A page is mailed around; a token that stood in a URL must not be.
+_LOGIN = re.compile(r"(?<=http:)//[^/@]*@|(?<=https:)//[^/@]*@")
 _TEXT_LENGTH = 2_000
 _PATH_LENGTH = 1_000
 _MOST_VALUES = 500
@@ -337,7 +340,7 @@ def _run_detail(run: RunFacts) -> str:
     code = [
         ("Commit", _code(run.commit or "")),
         ("Branch", _code(run.branch or "")),
-        ("Repository", _code(run.remote or "")),
+        ("Repository", _code(_LOGIN.sub("//", run.remote or ""))),
         ("Program", _code(run.program or "")),
     ]
     rows = _facts([row for row in code if row[1]])

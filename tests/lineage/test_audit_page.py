@@ -291,3 +291,10 @@ def test_a_graph_that_comes_round_or_is_very_deep_ends(audit: Audit) -> None:
     assert "its causes are in the table above" in check_harmless(page).text
     wide = tuple(Edge(f"run:{n}", "run:0") for n in range(1, 3000))
     assert "… and 2,949 more" in check_harmless(audit_html(replace(audit, graph=Graph(nodes, wide)))).text
+
+
+def test_a_login_in_a_repository_url_is_left_out(audit: Audit) -> None:
+    run = replace(audit.runs[0], remote="https://ana:secret@git.example.org/lab/digits.git")
+    page = audit_html(replace(audit, runs=(run,)))
+    assert "https://git.example.org/lab/digits.git" in page
+    assert "secret" not in page
