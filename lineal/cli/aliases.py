@@ -6,7 +6,7 @@ import click
 
 from lineal.cli.options import REF, here, json_option, moment, why_option
 from lineal.cli.output import as_json, line, table
-from lineal.cli.output import moment as shown
+from lineal.core.display import moment as shown
 from lineal.core.errors import AliasNotFound
 from lineal.core.names import format_number, parse_ref
 from lineal.registry.model import AliasEvent

@@ -9,7 +9,8 @@ import click
 
 from lineal.backend.port import Difference, EntryChange
 from lineal.cli.options import REF, here, json_option, pairs
-from lineal.cli.output import as_json, console, counted, line, moment, short, size, table
+from lineal.cli.output import as_json, console, line, table
+from lineal.core.display import count, moment, short, size
 from lineal.core.errors import InvalidArgument
 from lineal.registry.model import Version
 
@@ -64,7 +65,7 @@ def add(
         return
     version = logged.version
     said = "Logged" if logged.made else "No change: the content is already"
-    facts = f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}, {short(version.digest)}"
+    facts = f"{count(version.file_count, 'file')}, {size(version.size_bytes)}, {short(version.digest)}"
     line(f"{said} {version.project}/{version.name} ({facts})")
 
 
@@ -147,7 +148,7 @@ def show(ref: str, at: str | None, json_: bool) -> None:
         ("source", version.source if version.linked else ""),
         ("type", version.type),
         ("digest", version.digest),
-        ("size", f"{size(version.size_bytes)} in {counted(version.file_count, 'file')}"),
+        ("size", f"{size(version.size_bytes)} in {count(version.file_count, 'file')}"),
         ("aliases", ", ".join(version.aliases)),
         ("tags", ", ".join(version.tags)),
         ("description", version.description),
@@ -217,7 +218,10 @@ def search(
 @click.option("--collection", "whole", is_flag=True, help="REF is a collection: delete it with all its versions.")
 @json_option
 def rm(ref: str, force: bool, whole: bool, json_: bool) -> None:
-    """Delete the version REF. Lineage and history stay; the bytes go with the next gc, and until then it can be restored."""
+    """Delete the version REF.
+
+    Lineage and history stay. The bytes go with the next gc; until then `lineal restore` brings it back.
+    """
     from lineal.core.names import parse_ref
 
     store = here().backend.artifacts
@@ -232,9 +236,8 @@ def rm(ref: str, force: bool, whole: bool, json_: bool) -> None:
         as_json(gone)
         return
     for version in gone:
-        line(
-            f"Deleted {version.project}/{version.name}; `lineal restore {version.project}/{version.name}` brings it back until gc."
-        )
+        name = f"{version.project}/{version.name}"
+        line(f"Deleted {name}; until gc, `lineal restore {name}` brings it back.")
 
 
 @click.command()

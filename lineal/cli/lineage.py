@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lineal.cli.options import REF, here, json_option
-from lineal.cli.output import as_json, console, line, lines
+from lineal.cli.output import as_json, console, line, lines, report
 from lineal.core.errors import InvalidArgument, MissingDependency
 from lineal.lineage.model import Graph
 
@@ -64,9 +64,9 @@ def audit(ref: str, verify: bool, format_: str | None, output: str | None) -> in
     found = here().backend.lineage.audit(ref, verify=verify)
     chosen = format_ or _by_suffix(output) or "text"
     if chosen == "text" and output is None:
-        console().print(text.audit_text(found))
+        report(text.audit_text(found))
     elif chosen == "html":
-        _write(audit_page.audit_html(found, _picture(found.graph)), output, chosen)
+        _write(audit_page.audit_html(found, picture=_picture(found.graph)), output, chosen)
     elif chosen == "json":
         _write(json.dumps(records.to_json(found), indent=2), output, chosen)
     else:
@@ -85,7 +85,7 @@ def impact(subject: str, json_: bool) -> None:
     if json_:
         as_json(found)
     else:
-        console().print(text.impact_text(found))
+        report(text.impact_text(found))
 
 
 def _by_suffix(output: str | None) -> str | None:

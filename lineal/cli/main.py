@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -81,7 +82,10 @@ def cli(**_: Any) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line and exits: 0 done, 2 misuse, 3 not found, 4 conflict, 5 not allowed, 6 corrupt, 7 try later."""
+    """Runs the command line and exits with the code that `core.errors` gives each family of errors; 0: done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(exit_code(arguments))
 
 

@@ -41,7 +41,7 @@ def pairs(texts: tuple[str, ...], what: str) -> dict[str, str]:
     return found
 
 
-class RefType(click.ParamType):
+class RefType(click.ParamType):  # type: ignore[type-arg]  # older clicks have no type argument
     """A ref; completes to the collections, versions and aliases that are there."""
 
     name = "ref"

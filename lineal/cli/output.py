@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
+from lineal.core.display import moment
 from lineal.lineage.look import clean
-
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def line(text: str = "", *, err: bool = False) -> None:
@@ -51,38 +50,18 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
     console().print(grid)
 
 
-def console() -> Any:
-    """A rich console on standard output: as wide as the terminal, or unbounded where there is none."""
+def console(width: int = 4000) -> Any:
+    """A rich console on standard output: as wide as the terminal, or `width` columns where there is none."""
     from rich.console import Console
 
     if sys.stdout.isatty():
         return Console(highlight=False)
-    return Console(highlight=False, width=4000, soft_wrap=True, no_color=True, file=sys.stdout)
+    return Console(highlight=False, width=width, soft_wrap=True, no_color=True, file=sys.stdout)
 
 
-def size(count: int | None) -> str:
-    """Bytes for people: `1.5 MiB`."""
-    if count is None:
-        return "?"
-    value, unit = float(count), 0
-    while value >= 1024 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{count} B" if not unit else f"{value:.1f} {_UNITS[unit]}"
-
-
-def moment(at: datetime | None) -> str:
-    """A moment for people, in UTC, to the second."""
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
-
-
-def short(digest: str) -> str:
-    """Enough of a digest to name it: `sha256:0123456789ab`."""
-    return digest[:19]
-
-
-def counted(count: int, what: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def report(body: Any) -> None:
+    """Prints a report for people, 100 columns wide where there is no terminal to fill."""
+    console(100).print(body)
 
 
 def _shown(cell: Any) -> str:

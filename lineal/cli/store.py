@@ -8,8 +8,9 @@ import click
 
 from lineal.backend.port import Check, GcPlan
 from lineal.cli.options import here, json_option
-from lineal.cli.output import as_json, counted, line, size, table
+from lineal.cli.output import as_json, line, table
 from lineal.core.clock import parse_duration
+from lineal.core.display import count, size
 from lineal.core.errors import PlanOutdated
 
 _TRIES = 5
@@ -60,7 +61,7 @@ def cache_info(json_: bool) -> None:
             {"path": str(store.folder), "size_bytes": total, "limit_bytes": store.size_bytes, "versions": len(trees)}
         )
         return
-    line(f"{store.folder}: {counted(len(trees), 'version')}, {size(total)} of at most {size(store.size_bytes)}")
+    line(f"{store.folder}: {count(len(trees), 'version')}, {size(total)} of at most {size(store.size_bytes)}")
 
 
 @cache.command("clean")
@@ -75,7 +76,7 @@ def cache_clean(down_to: str, json_: bool) -> None:
     if json_:
         as_json({"versions": len(gone), "freed_bytes": freed})
         return
-    line(f"Deleted {counted(len(gone), 'version')} from the cache, {size(freed)}.")
+    line(f"Deleted {count(len(gone), 'version')} from the cache, {size(freed)}.")
 
 
 def _carry_out(store: Any, plan: GcPlan) -> GcPlan:
@@ -100,12 +101,12 @@ def _print_plan(plan: GcPlan, *, done: bool) -> None:
     table(titles, [_row(d) for d in staying], empty="  no versions")
     line()
     line(
-        f"{will}: {counted(plan.blob_count, 'blob')}, {counted(plan.object_count, 'object')} and "
-        f"{counted(plan.stray_count, 'stray object')}; {counted(plan.rewrite_count, 'pack')} rewritten; "
+        f"{will}: {count(plan.blob_count, 'blob')}, {count(plan.object_count, 'object')} and "
+        f"{count(plan.stray_count, 'stray object')}; {count(plan.rewrite_count, 'pack')} rewritten; "
         f"{size(plan.freed_bytes)} freed."
     )
     if plan.waiting_count:
-        waiting = f"{counted(plan.waiting_count, 'unreferenced blob')}, {size(plan.waiting_bytes)}"
+        waiting = f"{count(plan.waiting_count, 'unreferenced blob')}, {size(plan.waiting_bytes)}"
         line(f"Kept: {waiting}: inside the grace period of {plan.grace_s / 3600:g} h.")
 
 
@@ -118,9 +119,8 @@ def _print_check(check: Check) -> None:
     for problem in check.problems:
         line(f"{'repaired' if problem.repaired else 'PROBLEM'}: {problem.text} [{problem.code}]")
     if check.garbage:
-        line(
-            f"{counted(len(check.garbage), 'unreferenced object')}: garbage, which `lineal gc` removes after the grace period."
-        )
-    read = f"{counted(check.version_count, 'version')}, {counted(check.blob_count, 'blob')}, {size(check.size_bytes)} read"
+        line(f"{count(len(check.garbage), 'unreferenced object')}: garbage, which `lineal gc` removes in time.")
+    seen = f"{count(check.version_count, 'version')}, {count(check.blob_count, 'blob')}"
+    read = f"{seen}, {size(check.size_bytes)} read"
     left = sum(not problem.repaired for problem in check.problems)
-    line(f"{read}: {'all is well' if not left else counted(left, 'problem')}.")
+    line(f"{read}: {'all is well' if not left else count(left, 'problem')}.")

@@ -15,6 +15,7 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+from lineal.core.display import count, moment, short, size
 from lineal.lineage.model import Graph, Node
 from lineal.lineage.report import Audit, Finding, RunFacts, VersionFacts
 from lineal.lineage.words import (
@@ -22,18 +23,14 @@ from lineal.lineage.words import (
     Step,
     by_kind,
     code_text,
-    count,
     elsewhere,
     labels,
     leaves,
     made_text,
     metrics,
-    moment,
     move_text,
     ran_text,
-    short,
     shown,
-    size,
     standing,
     steps,
     value_text,
@@ -105,9 +102,7 @@ def _header(audit: Audit) -> str:
 def _in_use(audit: Audit) -> str:
     found = standing(audit)
     if not found:
-        told = (
-            "No alias it was promoted to stands at it now." if audit.promotions else "It was never promoted."
-        )
+        told = "No alias it was promoted to stands at it now." if audit.promotions else "It was never promoted."
         return f'<p class="in-use not">{told}</p>'
     return "".join(
         f'<p class="in-use"><b>{_e(move.alias + elsewhere(move.collection, audit.subject.ref))}</b> since '
@@ -131,9 +126,7 @@ def _summary(audit: Audit) -> str:
         ("warn" if open_count else "good", f"{open_count:,}", "unexplained"),
         verified,
     ]
-    cells = "".join(
-        f'<li class="{tone}"><b>{_e(top)}</b><span>{_e(below)}</span></li>' for tone, top, below in tiles
-    )
+    cells = "".join(f'<li class="{tone}"><b>{_e(top)}</b><span>{_e(below)}</span></li>' for tone, top, below in tiles)
     return f'<ul class="tiles" aria-label="Summary">{cells}</ul>'
 
 
@@ -176,9 +169,7 @@ def _version_row(at: int, version: VersionFacts, names: Mapping[str, str], audit
         *_more(len(version.references), _MOST_PORTS),
     ]
     when = [_e(moment(version.created_at)), f"by {_e(version.created_by or 'unknown')}"]
-    return _row(
-        "version subject" if version.ref == audit.subject.ref else "version", at, what, when, evidence
-    )
+    return _row("version subject" if version.ref == audit.subject.ref else "version", at, what, when, evidence)
 
 
 def _run_row(at: int, run: RunFacts, names: Mapping[str, str]) -> str:
@@ -212,9 +203,7 @@ def _ports(verb: str, ports: Sequence[tuple[str, str]], names: Mapping[str, str]
 
 
 def _graph(graph: Graph, picture: str | None) -> str:
-    stopped = (
-        '<p class="warn-text">The walk stopped at its limit: there are more causes.</p>' * graph.truncated
-    )
+    stopped = '<p class="warn-text">The walk stopped at its limit: there are more causes.</p>' * graph.truncated
     if picture is not None:
         coded = base64.b64encode(picture.encode("utf-8", "replace")).decode()
         drawing = f'<img alt="Graph of the versions and runs" src="data:image/svg+xml;base64,{coded}">'
@@ -317,16 +306,12 @@ def _check(audit: Audit) -> str:
 
 
 def _digests(versions: Iterable[VersionFacts]) -> str:
-    rows = "".join(
-        f"<tr><td>{_code(version.ref)}</td><td>{_code(version.digest)}</td></tr>" for version in versions
-    )
+    rows = "".join(f"<tr><td>{_code(version.ref)}</td><td>{_code(version.digest)}</td></tr>" for version in versions)
     return _table("values", [("ref", "Version"), ("digest", "Digest")], rows)
 
 
 def _details(chain: Iterable[Step], names: Mapping[str, str]) -> str:
-    parts = [
-        _run_detail(step) if isinstance(step, RunFacts) else _version_detail(step, names) for step in chain
-    ]
+    parts = [_run_detail(step) if isinstance(step, RunFacts) else _version_detail(step, names) for step in chain]
     return "".join(parts) or '<p class="soft">None on record.</p>'
 
 
@@ -353,8 +338,7 @@ def _values(tree: Mapping[str, Any]) -> str:
     if not found:
         return '<p class="soft">No values on record.</p>'
     rows = "".join(
-        f'<tr><th scope="row">{_e(path, _PATH_LENGTH)}</th>'
-        f"<td>{escape(value_text(value, _TEXT_LENGTH))}</td></tr>"
+        f'<tr><th scope="row">{_e(path, _PATH_LENGTH)}</th><td>{escape(value_text(value, _TEXT_LENGTH))}</td></tr>'
         for path, value in found[:_MOST_VALUES]
     )
     rest = "".join(f"<p>{line}</p>" for line in _more(len(found), _MOST_VALUES))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lineal.core.clock import format_time
+from lineal.core.display import moment, size
 from lineal.lineage.model import Node
 
 GROUP_PREFIX = "group:"
@@ -23,7 +23,6 @@ _UNFIT = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb\ufffe\uffff]"
 )
 _BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +112,6 @@ def facts(node: Node) -> list[tuple[str, str]]:
     return [(label, text) for label, text in pairs if text]
 
 
-def moment(time: datetime | None) -> str:
-    """A time for people, to the second in UTC, or nothing."""
-    return format_time(time.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC") if time else ""
-
-
 def _label(key: str) -> str:
     return clean(str(key)).removesuffix("_bytes").replace("_", " ")
 
@@ -128,14 +122,9 @@ def _text(key: str, value: Any) -> str:
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, int) and str(key).endswith(("size", "_bytes")):
-        return _size(value)
+        return size(value)
     if isinstance(value, list | tuple):
         return ", ".join(_text("", part) for part in value)
     if isinstance(value, Mapping):
         return clean(json.dumps(value, ensure_ascii=False, default=str))
     return "" if value is None else clean(str(value))
-
-
-def _size(count: int) -> str:
-    step = min(len(_UNITS) - 1, max(0, count.bit_length() - 1) // 10)
-    return f"{count} bytes" if step == 0 else f"{count / 1024**step:.1f} {_UNITS[step]}"

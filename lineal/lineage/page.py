@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from lineal.core.display import moment
 from lineal.lineage.groups import grouped
 from lineal.lineage.layout import Box, layered
 from lineal.lineage.look import (
@@ -24,7 +25,6 @@ from lineal.lineage.look import (
     colour,
     facts,
     is_group,
-    moment,
     shorten,
     subtitle,
     type_colour,
@@ -89,7 +89,7 @@ def _node_data(node: Node, box: Box) -> dict[str, Any]:
         "subtitle": subtitle(node),
         "badges": [[badge, round(_badge_width(badge))] for badge in badges(node)],
         "aliases": [clean(alias) for alias in node.aliases],
-        "time": moment(node.created_at),
+        "time": moment(node.created_at) if node.created_at else "",
         "deleted": node.deleted,
         "focus": node.focus,
         "group": is_group(node),

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lineal.core.display import count, moment, short, size
 from lineal.lineage.report import Audit, Finding, Impact, Promotion, RunFacts, Standing, VersionFacts
 from lineal.lineage.words import (
     FINDING_HEADS,
     Step,
     by_kind,
     code_text,
-    count,
     elsewhere,
     labels,
     leaves,
     made_text,
     metrics,
-    moment,
     move_text,
     ran_text,
-    short,
     shown,
-    size,
     standing,
     steps,
     value_text,
@@ -100,9 +97,7 @@ def _why(why: str) -> str:
 
 def _metrics(metadata: Mapping[str, Any]) -> Text | None:
     found = metrics(metadata)
-    return _pairs(
-        [(name, f"{value:.6g}" if isinstance(value, float) else f"{value}") for name, value in found]
-    )
+    return _pairs([(name, f"{value:.6g}" if isinstance(value, float) else f"{value}") for name, value in found])
 
 
 def _chain(chain: Sequence[Step], draw: Callable[[Step, bool], RenderableType]) -> list[RenderableType]:
@@ -110,9 +105,7 @@ def _chain(chain: Sequence[Step], draw: Callable[[Step, bool], RenderableType]) 
     left = len(chain) - _MOST_STEPS
     drawn = [draw(step, at == len(chain)) for at, step in _ends(chain)]
     if left > 0:
-        drawn.insert(
-            _MOST_STEPS // 2, _text(f"⋮ {left:,} more steps between these, not shown here\n", "bold yellow")
-        )
+        drawn.insert(_MOST_STEPS // 2, _text(f"⋮ {left:,} more steps between these, not shown here\n", "bold yellow"))
     return drawn
 
 
@@ -175,9 +168,7 @@ def _run(run: RunFacts, names: Mapping[str, str]) -> Rows:
 def _ports(ports: Sequence[tuple[str, str]], names: Mapping[str, str]) -> str:
     return _listed(
         [
-            f"{names.get(ref, ref)} as {role}"
-            if role and role not in ("input", "output")
-            else names.get(ref, ref)
+            f"{names.get(ref, ref)} as {role}" if role and role not in ("input", "output") else names.get(ref, ref)
             for ref, role in ports
         ]
     )
@@ -205,9 +196,7 @@ def _pairs(found: Sequence[tuple[str, str]]) -> Text | None:
     text = _text("")
     for at, (key, value) in enumerate(found[:_MOST_PAIRS]):
         text.append("  " if at else "").append(f"{key}=", "dim").append(value)
-    return text.append(
-        f"  … and {len(found) - _MOST_PAIRS:,} more" if len(found) > _MOST_PAIRS else "", "dim"
-    )
+    return text.append(f"  … and {len(found) - _MOST_PAIRS:,} more" if len(found) > _MOST_PAIRS else "", "dim")
 
 
 def _promotions(audit: Audit) -> RenderableType:
@@ -218,9 +207,7 @@ def _promotions(audit: Audit) -> RenderableType:
     for move in audit.promotions:
         text = _text(move_text(move, audit.subject.ref), "bold")
         text.append("  stands now" if any(move is one for one in now) else "", "green")
-        rows.append(
-            (moment(move.at), text.append(f"\nby {who(move.user, move.host)}{_why(move.why)}", "not bold"))
-        )
+        rows.append((moment(move.at), text.append(f"\nby {who(move.user, move.host)}{_why(move.why)}", "not bold")))
     return _table(rows)
 
 
@@ -257,9 +244,7 @@ def impact_text(impact: Impact) -> RenderableType:
         parts.append(_text("No version on record holds it.", "yellow"))
     parts += [_impact_subject(version, known) for version in impact.subjects]
     parts += [_head("In use"), *_standings(impact, known)]
-    parts += [
-        _head(f"Downstream: {count(len(impact.versions), 'version')}, {count(len(impact.runs), 'run')}")
-    ]
+    parts += [_head(f"Downstream: {count(len(impact.versions), 'version')}, {count(len(impact.runs), 'run')}")]
     chain = steps(impact.versions, impact.runs)
     parts += _chain(chain, lambda step, last: _brief(step, known, last=last))
     parts += [] if chain else [_text("Nothing on record was made from it.", "green")]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from lineal.core.display import count, moment, printable, size
 from lineal.lineage.report import Audit, Finding, Promotion, RunFacts, Verification, VersionFacts
 
 Step = VersionFacts | RunFacts
@@ -31,13 +32,6 @@ FINDING_HEADS: Mapping[str, str] = {
 _DEEPEST = 12
 _VALUE_LENGTH = 60
 _LINE_LENGTH = 400
-
-
-def printable(text: str) -> str:
-    r"""`text` with each character that steers rather than shows (ESC, bidi marks) written as `\x1b`."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shown(text: str, limit: int = _LINE_LENGTH) -> str:
@@ -165,11 +159,6 @@ def who(user: str, host: str) -> str:
     return f"{shown(user)} on {shown(host)}" if "@" in user else f"{shown(user)}@{shown(host)}"
 
 
-def moment(at: datetime) -> str:
-    """`2026-05-01 12:00:00 UTC`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def span(since: datetime, until: datetime) -> str:
     """The time between in its two largest units: `1 h 3 min`."""
     left = max(0, round((until - since).total_seconds()))
@@ -179,29 +168,6 @@ def span(since: datetime, until: datetime) -> str:
         if number:
             parts.append(f"{number} {unit}")
     return " ".join(parts[:2]) or "under 1 s"
-
-
-def size(size_bytes: int) -> str:
-    """`1.4 MB`: bytes in powers of 1000, three digits or so."""
-    if size_bytes < 1000:
-        return count(size_bytes, "byte")
-    number = float(size_bytes)
-    for unit in ("kB", "MB", "GB", "TB"):
-        number /= 1000
-        if number < 999.5:
-            return f"{number:.1f} {unit}" if number < 99.95 else f"{number:.0f} {unit}"
-    return f"{number / 1000:,.1f} PB"
-
-
-def short(digest: str, length: int = 12) -> str:
-    """A digest without its tail: `sha256:0123456789ab`."""
-    head, colon, rest = digest.partition(":")
-    return shown(f"{head}{colon}{rest[:length]}")
-
-
-def count(number: int, noun: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def elsewhere(collection: str, ref: str) -> str:

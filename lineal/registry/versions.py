@@ -23,6 +23,7 @@ from lineal.storage import digest as digests
 from lineal.storage.digest import Digest
 
 _home = collections.alias("home")
+_borne = aliases.alias("borne")
 
 
 class Placed(NamedTuple):
@@ -210,8 +211,9 @@ def state(session: Session) -> str:
 
 def _select() -> Select[Any]:
     named = (
-        select(func.aggregate_strings(aliases.c.name, "/"))
-        .where(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
+        select(func.aggregate_strings(_borne.c.name, "/"))
+        .where(_borne.c.collection_id == memberships.c.collection_id, _borne.c.number == memberships.c.number)
+        .correlate(memberships)
         .scalar_subquery()
     )
     return (

@@ -139,9 +139,7 @@ def test_causes_stand_in_order(audit: Audit) -> None:
 def test_the_page_asks_no_one_for_anything(audit: Audit) -> None:
     page = audit_html(audit)
     read = Reader(page)
-    policy = next(
-        a["content"] or "" for tag, a in read.tags if a.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(a["content"] or "" for tag, a in read.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
     assert not {"script", "link", "iframe", "form", "object"} & {tag for tag, _ in read.tags}
     assert "url(" not in page
@@ -190,9 +188,7 @@ def test_ten_thousand_findings_are_counted_and_bounded(audit: Audit) -> None:
 
 def test_a_text_of_a_megabyte_is_cut_and_says_so(audit: Audit) -> None:
     long = "x" * 1_000_000
-    page = audit_html(
-        replace(audit, versions=(replace(audit.subject, metadata={"log": long}, description=long),))
-    )
+    page = audit_html(replace(audit, versions=(replace(audit.subject, metadata={"log": long}, description=long),)))
     assert page.count("… cut, 998,000 more characters") == 2
     assert len(page) < 40_000
     page = audit_html(poisoned(audit, long))
@@ -245,18 +241,13 @@ def test_problems_of_the_bytes_are_listed(audit: Audit) -> None:
 
 def test_use_is_told_apart_from_past_use(audit: Audit) -> None:
     past: tuple[Promotion, ...] = tuple(replace(move, current=False) for move in audit.promotions)
-    assert (
-        "No alias it was promoted to stands at it now."
-        in Reader(audit_html(replace(audit, promotions=past))).text
-    )
+    assert "No alias it was promoted to stands at it now." in Reader(audit_html(replace(audit, promotions=past))).text
     assert "It was never promoted." in Reader(audit_html(replace(audit, promotions=()))).text
 
 
 def test_a_deleted_version_is_marked(audit: Audit) -> None:
     gone = replace(audit.versions[0], deleted_at=audit.made_at)
-    assert "deleted 2026-05-03 09:00:13 UTC" in audit_html(
-        replace(audit, versions=(gone, *audit.versions[1:]))
-    )
+    assert "deleted 2026-05-03 09:00:13 UTC" in audit_html(replace(audit, versions=(gone, *audit.versions[1:])))
 
 
 def test_a_description_keeps_its_lines(audit: Audit) -> None:

@@ -78,9 +78,7 @@ def test_names_are_no_markup_and_no_control_characters(audit: Audit, impact: Imp
     evil = "[red]x[/red][link=file:///]y\x1b[2J\x07\u202e:smile:"
     safe = "[red]x[/red][link=file:///]y\\x1b[2J\\x07\\u202e:smile:"
     subject = replace(audit.subject, name=evil, ref=evil, type=evil, description=evil, metadata={evil: evil})
-    run = replace(
-        audit.runs[0], name=evil, program=evil, user=evil, config={evil: [evil]}, inputs=((evil, evil),)
-    )
+    run = replace(audit.runs[0], name=evil, program=evil, user=evil, config={evil: [evil]}, inputs=((evil, evil),))
     told = audit_text(
         replace(
             audit,
@@ -96,9 +94,7 @@ def test_names_are_no_markup_and_no_control_characters(audit: Audit, impact: Imp
     assert all(c == "\n" or c.isprintable() for c in text)
     assert text.count(safe) > 12
     standing = tuple(replace(one, alias=evil, ref=evil, user=evil) for one in impact.standing)
-    told = impact_text(
-        replace(impact, asked=evil, subjects=(subject,), standing=standing, links=((evil, evil),))
-    )
+    told = impact_text(replace(impact, asked=evil, subjects=(subject,), standing=standing, links=((evil, evil),)))
     text = "\n".join(lines(told, width=2000))
     assert all(c == "\n" or c.isprintable() for c in text)
     assert text.count(safe) > 8
@@ -165,9 +161,7 @@ def test_an_impact_says_first_what_is_in_use(impact: Impact) -> None:
     at = told.index(" IN USE NOW   production since 2026-05-02 09:14:13 UTC")
     assert told[at + 1].strip() == "digits-classifier:v1, by ana"
     assert at < told.index(" was production from 2026-05-01 09:00:13 UTC to 2026-05-02 09:14:13 UTC")
-    assert any(
-        line.strip() == "digits-classifier:v1 in registry/models/digit-reader, by ben" for line in told
-    )
+    assert any(line.strip() == "digits-classifier:v1 in registry/models/digit-reader, by ben" for line in told)
 
 
 def test_an_impact_lists_all_that_came_of_it(impact: Impact) -> None:

@@ -122,16 +122,12 @@ def test_only_a_current_move_to_the_subject_stands(audit: Audit) -> None:
 def test_promotions_are_told_by_what_they_did(audit: Audit) -> None:
     move, own = audit.promotions[1], audit.subject.ref
     assert words.move_text(move, own) == "production moved from v0 to v1"
-    assert words.move_text(replace(move, collection="digits/digits-classifier"), own) == words.move_text(
-        move, own
-    )
+    assert words.move_text(replace(move, collection="digits/digits-classifier"), own) == words.move_text(move, own)
     assert words.move_text(replace(move, kind="rollback"), own) == "production rolled back from v0 to v1"
     assert words.move_text(replace(move, from_version=None), own) == "production set at v1"
     assert words.move_text(replace(move, to_version=None), own) == "production removed from v0"
     assert words.move_text(replace(move, from_version=None, to_version=None), own) == "production removed"
-    assert words.move_text(replace(move, collection="registry/m/r"), own).startswith(
-        "production in registry/m/r "
-    )
+    assert words.move_text(replace(move, collection="registry/m/r"), own).startswith("production in registry/m/r ")
 
 
 def test_code_explains_a_run_only_when_all_of_it_is_committed(audit: Audit) -> None:
@@ -155,9 +151,7 @@ def test_a_version_is_told_by_its_run_as_far_as_that_is_known(audit: Audit) -> N
 def test_a_run_that_goes_on_has_no_length(audit: Audit) -> None:
     run = audit.runs[0]
     assert words.ran_text(run) == "2026-05-01 08:12:13 UTC, finished after 2 min 3 s"
-    assert (
-        words.ran_text(replace(run, finished_at=None, state="running")) == "2026-05-01 08:12:13 UTC, running"
-    )
+    assert words.ran_text(replace(run, finished_at=None, state="running")) == "2026-05-01 08:12:13 UTC, running"
 
 
 def test_verification_says_what_was_read() -> None:
@@ -167,8 +161,7 @@ def test_verification_says_what_was_read() -> None:
     )
     problem = Finding("corrupt", "a:v0", "differs")
     assert (
-        words.verification_text(Verification(2, 12, (problem,)))
-        == "1 problem found on re-reading 2 blobs, 12 bytes."
+        words.verification_text(Verification(2, 12, (problem,))) == "1 problem found on re-reading 2 blobs, 12 bytes."
     )
 
 
