@@ -234,6 +234,17 @@ def test_an_error_while_logging_leaves_everything_as_it_was(desk: Desk) -> None:
     assert desk.log("three").version == "v1"
 
 
+@pytest.mark.parametrize("ttl_s", [-1, -86_400, 10**12, 10**30])
+def test_a_ttl_that_no_calendar_can_hold_is_refused(desk: Desk, ttl_s: int) -> None:
+    with pytest.raises(errors.InvalidArgument):
+        desk.log("x", ttl_s=ttl_s)
+    desk.log("x")
+    if ttl_s > 0:
+        with pytest.raises(errors.InvalidArgument):
+            desk.backend.artifacts.change("data:v0", ttl_s=ttl_s)
+    desk.backend.store.plan_gc()
+
+
 # ---- latest ----------------------------------------------------------------------------------------------------
 
 

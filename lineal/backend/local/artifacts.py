@@ -25,6 +25,7 @@ from lineal.lineage import edges
 from lineal.registry import aliases, collections, links, versions
 from lineal.registry.metadata import check_metadata
 from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, NewVersion, Version
+from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index
@@ -58,6 +59,8 @@ class LocalArtifacts(Artifacts):
             if alias != names.LATEST:
                 names.check_alias(alias)
         plain, tags = check_metadata(metadata or {}), _checked_tags(tags)
+        if ttl_s is not None:
+            check_ttl(ttl_s)
         known = self._known(collection, project, run_id, digest)
         manifest = None if known else self._checked_manifest(digest)
         with self._here.database.begin() as session:
@@ -216,7 +219,7 @@ class LocalArtifacts(Artifacts):
         if tags is not None:
             values["tags"] = list(_checked_tags(tags))
         if ttl_s is not None:
-            values["ttl_s"] = None if ttl_s < 0 else ttl_s
+            values["ttl_s"] = None if ttl_s == -1 else check_ttl(ttl_s)
         if hold is not None:
             values["hold"] = hold or None
         with self._here.database.begin() as session:
