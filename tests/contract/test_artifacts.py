@@ -439,6 +439,15 @@ def test_a_rollback_after_a_move_by_hand_takes_that_back(desk: Desk) -> None:
     assert desk.backend.artifacts.list_alias_events("data:prod")[3].why == "worse"
 
 
+def test_a_rollback_passes_over_a_removal_to_another_version(desk: Desk) -> None:
+    desk.log("x", aliases=["prod"])
+    desk.log("y", aliases=["prod"])
+    desk.backend.artifacts.remove_alias("data:prod")
+    desk.backend.artifacts.move_alias("data:v1", "prod")
+    assert desk.backend.artifacts.rollback("data:prod").version == "v0"
+    assert stands(desk, "data:prod") == "v0"
+
+
 def test_a_rollback_past_a_deleted_version_is_refused_and_moves_nothing(desk: Desk) -> None:
     desk.log("x", aliases=["prod"])
     desk.log("y", aliases=["prod"])
