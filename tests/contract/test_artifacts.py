@@ -623,6 +623,16 @@ def test_use_needs_a_run_that_is_running(desk: Desk) -> None:
     assert numbers(desk) == [0]
 
 
+@pytest.mark.parametrize("role", ["../x", "a b", "<img>", "x" * 129])
+def test_a_role_is_a_name(desk: Desk, role: str) -> None:
+    desk.log("x")
+    desk.run("r")
+    with pytest.raises(errors.InvalidName):
+        desk.backend.artifacts.use("data", "r", role=role)
+    with pytest.raises(errors.InvalidName):
+        desk.log("y", run_id="r", role=role)
+
+
 # ---- links -----------------------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,8 @@ class LocalArtifacts(Artifacts):
             if alias != names.LATEST:
                 names.check_alias(alias)
         plain, tags = check_metadata(metadata or {}), _checked_tags(tags)
+        if role is not None:
+            names.check_name(role, "role")
         if ttl_s is not None:
             check_ttl(ttl_s)
         known = self._known(collection, project, run_id, digest)
@@ -124,6 +126,8 @@ class LocalArtifacts(Artifacts):
         return moved
 
     def use(self, ref: str, run_id: str, *, role: str | None = None) -> Version:
+        if role is not None:
+            names.check_name(role, "role")
         with self._here.database.begin() as session:
             run = runs.get(session, run_id, running=True)
             placed = self._here.resolve(session, ref)
