@@ -817,6 +817,19 @@ def test_after_gc_took_the_bytes_a_version_cannot_be_restored(desk: Desk) -> Non
     assert desk.log("x").version == "v2"
 
 
+def test_history_is_readable_after_deletion(desk: Desk) -> None:
+    store = desk.backend.artifacts
+    desk.log("x", aliases=["prod"])
+    then = clock.now()
+    desk.log("y", aliases=["prod"])
+    store.delete_collection("data", force=True)
+    assert [e.to_number for e in store.list_alias_events("data:prod")] == [0, 1, None]
+    assert [i.number for i in store.list_alias_intervals("data:prod")] == [0, 1]
+    assert store.resolve("data:prod", at=then).version == "v0"
+    assert store.resolve("data", at=then).version == "v0"
+    assert [v.version for v in store.list_versions("data", deleted=True)] == ["v1", "v0"]
+
+
 # ---- changing --------------------------------------------------------------------------------------------------
 
 

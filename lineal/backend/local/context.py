@@ -54,7 +54,7 @@ class Context:
     def resolve(self, session: Session, text: str, *, at: datetime | None = None) -> Placed:
         """The version that the ref names, now or then."""
         ref = parse_ref(text)
-        found = self.collection(session, ref)
+        found = self.collection(session, ref, deleted=at is not None)
         if at is None or ref.pinned:
             return versions.resolve(session, found, ref)
         if ref.alias is None:
