@@ -245,6 +245,19 @@ def test_a_ttl_that_no_calendar_can_hold_is_refused(desk: Desk, ttl_s: int) -> N
     desk.backend.store.plan_gc()
 
 
+@pytest.mark.parametrize("text", ["half a character: \ud800", "a NUL: \x00"])
+def test_texts_that_no_database_can_hold_are_refused(desk: Desk, text: str) -> None:
+    with pytest.raises(errors.Invalid):
+        desk.log("x", description=text)
+    desk.log("x")
+    with pytest.raises(errors.Invalid):
+        desk.backend.artifacts.change("data:v0", description=text)
+    with pytest.raises(errors.Invalid):
+        desk.backend.artifacts.change("data:v0", hold=text)
+    with pytest.raises(errors.Invalid):
+        desk.backend.artifacts.move_alias("data:v0", "best", why=text)
+
+
 # ---- latest ----------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from lineal.core.names import REGISTRY, Ref, parse_ref
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import aliases, collections, links, versions
-from lineal.registry.metadata import check_metadata
+from lineal.registry.metadata import check_metadata, check_text
 from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, NewVersion, Version
 from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed
@@ -59,6 +59,7 @@ class LocalArtifacts(Artifacts):
             if alias != names.LATEST:
                 names.check_alias(alias)
         plain, tags = check_metadata(metadata or {}), _checked_tags(tags)
+        check_text(description, "description")
         if role is not None:
             names.check_name(role, "role")
         if ttl_s is not None:
@@ -217,7 +218,7 @@ class LocalArtifacts(Artifacts):
     ) -> Version:
         values: dict[str, Any] = {}
         if description is not None:
-            values["description"] = description
+            values["description"] = check_text(description, "description")
         if metadata is not None:
             values["metadata"] = check_metadata(metadata)
         if tags is not None:
@@ -225,7 +226,7 @@ class LocalArtifacts(Artifacts):
         if ttl_s is not None:
             values["ttl_s"] = None if ttl_s == -1 else check_ttl(ttl_s)
         if hold is not None:
-            values["hold"] = hold or None
+            values["hold"] = check_text(hold, "hold") or None
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
             if values:

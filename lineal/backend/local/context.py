@@ -15,6 +15,7 @@ from lineal.core.settings import DEFAULT_PROJECT
 from lineal.db.session import Database, Session
 from lineal.registry import aliases, collections, versions
 from lineal.registry.aliases import Mover
+from lineal.registry.metadata import check_text
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index
@@ -41,7 +42,7 @@ class Context:
         self.manifests = Manifests(self.blobs)
 
     def mover(self, why: str = "", at: datetime | None = None) -> Mover:
-        return Mover(self.user, self.host, at or clock.now(), why)
+        return Mover(self.user, self.host, at or clock.now(), check_text(why, "why"))
 
     def project_for(self, given: str | None) -> str:
         """The project that something new goes into."""
