@@ -41,6 +41,14 @@ def test_a_run_ends_once_and_stays_as_it_ended(desk: Desk, state: str) -> None:
     assert desk.backend.runs.start("r1") == ended
 
 
+@pytest.mark.parametrize("state", ["running", "", "done"])
+def test_a_run_does_not_end_in_a_state_that_is_no_end(desk: Desk, state: str) -> None:
+    desk.run("r1")
+    with pytest.raises(errors.InvalidArgument):
+        desk.backend.runs.finish("r1", state)
+    assert desk.backend.runs.get("r1").finished_at is None
+
+
 def test_the_config_of_a_running_run_is_replaced_and_an_ended_one_s_is_not(desk: Desk) -> None:
     desk.run("r1", config={"a": 1})
     assert desk.backend.runs.change("r1", config={"b": 2}).config == {"b": 2}
@@ -58,3 +66,19 @@ def test_a_run_that_is_not_there_is_not_found(desk: Desk) -> None:
     ):
         with pytest.raises(errors.RunNotFound):
             ask()
+
+
+@pytest.mark.parametrize("run_id", ["", "../x", "a/b", "x" * 65, "run:x", "r\n"])
+def test_a_run_id_is_a_name_of_at_most_64_letters(desk: Desk, run_id: str) -> None:
+    with pytest.raises(errors.InvalidName):
+        desk.backend.runs.start(run_id)
+
+
+@pytest.mark.parametrize("text", ["half a character: \ud800", "a NUL: \x00"])
+def test_texts_of_a_run_that_no_database_can_hold_are_refused(desk: Desk, text: str) -> None:
+    with pytest.raises(errors.Invalid):
+        desk.run("r1", name=text)
+    with pytest.raises(errors.Invalid):
+        desk.run("r1", job_type=text)
+    with pytest.raises(errors.RunNotFound):
+        desk.backend.runs.get("r1")
