@@ -57,6 +57,14 @@ def of_runs(session: Session, runs: Collection[int]) -> list[RowEdge]:
     return found
 
 
+def of_versions(session: Session, versions: Collection[int]) -> list[RowEdge]:
+    """Which runs made and used any of the versions."""
+    waiting, found = sorted(versions), []
+    for start in range(0, len(waiting), _CHUNK):
+        found += _edges(session, edges.c.version_id.in_(waiting[start : start + _CHUNK]))
+    return found
+
+
 def used_versions(session: Session) -> set[int]:
     """Every version that some run has used."""
     return set(session.scalars(select(edges.c.version_id).where(edges.c.output == 0).distinct()))

@@ -94,6 +94,36 @@ def test_nodes_come_by_depth_and_say_how_far_they_lie(line: Desk) -> None:
     assert not graph.truncated
 
 
+@pytest.mark.parametrize(
+    ("depth", "found"),
+    [
+        (0, {"report:v0"}),
+        (1, {"report:v0", "score", "model:v0"}),
+        (2, {"report:v0", "score", "model:v0", "train", "set:v0"}),
+        (3, {"report:v0", "score", "model:v0", "train", "set:v0", "clean", "raw:v0"}),
+        (99, {"report:v0", "score", "model:v0", "train", "set:v0", "clean", "raw:v0"}),
+    ],
+)
+def test_depth_counts_the_runs_to_pass(line: Desk, depth: int, found: set[str]) -> None:
+    assert names(line.backend.lineage.graph("report", direction="up", depth=depth)) == found
+
+
+def test_depth_counts_the_run_itself_where_the_walk_begins_at_one(line: Desk) -> None:
+    lineage = line.backend.lineage
+    assert names(lineage.graph("run:score", direction="up", depth=1)) == {"score", "model:v0"}
+    assert names(lineage.graph("run:score", direction="up", depth=2)) == {"score", "model:v0", "train", "set:v0"}
+    assert names(lineage.graph("run:score", direction="up", depth=0)) == {"score"}
+
+
+@pytest.mark.parametrize("depth", [24, 25, 30])
+def test_a_depth_limit_holds_in_a_long_line_too(desk: Desk, depth: int) -> None:
+    desk.log("c0", "c0")
+    for n in range(32):
+        desk.step(f"r{n}", (f"c{n}",), (f"c{n + 1}",))
+    assert len(desk.backend.lineage.graph("c0", direction="down", depth=depth).nodes) == 2 * depth + 1
+    assert len(desk.backend.lineage.reach("c32", up=True, depth=depth)) == 2 * depth
+
+
 def test_a_version_alone_is_a_graph_of_one(desk: Desk) -> None:
     desk.log("x")
     graph = desk.backend.lineage.graph("data")
@@ -112,6 +142,12 @@ def test_a_ring_is_walked_once(ring: Desk, subject: str, direction: str) -> None
 def test_a_walk_that_comes_round_to_where_it_began_says_so(ring: Desk) -> None:
     assert short(ring.backend.lineage.reach("A")) == {"A:v0", "B:v0", "R1", "R2"}
     assert short(ring.backend.lineage.reach("run:R1", up=False)) == {"A:v0", "B:v0", "R1", "R2"}
+
+
+def test_a_walk_that_does_not_come_round_leaves_out_where_it_began(line: Desk) -> None:
+    assert short(line.backend.lineage.reach("model")) == {"raw:v0", "clean", "set:v0", "train"}
+    assert short(line.backend.lineage.reach("run:train")) == {"raw:v0", "clean", "set:v0"}
+    assert short(line.backend.lineage.reach("run:train", up=False)) == {"model:v0", "score", "report:v0"}
 
 
 def test_a_run_that_uses_its_own_output_is_a_ring_of_two(desk: Desk) -> None:
@@ -199,6 +235,41 @@ steps = st.lists(
     min_size=1,
     max_size=25,
 )
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(touched=steps, depth=st.integers(1, 4))
+def test_the_walk_agrees_with_networkx(open_desk: Open, touched: list[tuple[int, int, bool]], depth: int) -> None:
+    from lineal.core.clock import new_id
+
+    desk = open_desk(entity=f"e{new_id()}")
+    store, drawn = desk.backend.artifacts, nx.DiGraph()
+    runs = {n: f"r{new_id()}" for n in range(5)}
+    for n in range(6):
+        desk.log("x", f"c{n}")
+        drawn.add_node(f"c{n}:v0")
+    for run, made, output in touched:
+        desk.run(runs[run])
+        if output:
+            desk.log("x", f"c{made}", run_id=runs[run])
+            drawn.add_edge(runs[run], f"c{made}:v0")
+        else:
+            store.use(f"c{made}", runs[run])
+            drawn.add_edge(f"c{made}:v0", runs[run])
+    for node in drawn.nodes:
+        subject = f"run:{node}" if node.startswith("r") else node
+        round_ = node in nx.descendants(drawn, node) or drawn.has_edge(node, node) or on_ring(drawn, node)
+        for up, expected in ((True, nx.ancestors(drawn, node)), (False, nx.descendants(drawn, node))):
+            found = short(desk.backend.lineage.reach(subject, up=up))
+            assert found - {node} == expected
+            assert (node in found) == round_
+        graph = desk.backend.lineage.graph(subject, direction="down")
+        kept = {node, *nx.descendants(drawn, node)}
+        assert {short([n.id]).pop() for n in graph.nodes} == kept
+        assert len(graph.edges) == drawn.subgraph(kept).number_of_edges()
+        if not node.startswith("r"):
+            near = nx.single_source_shortest_path_length(drawn, node, cutoff=2 * depth)
+            assert short(desk.backend.lineage.reach(subject, up=False, depth=depth)) - {node} == set(near) - {node}
 
 
 def on_ring(graph: nx.DiGraph, node: str) -> bool:
