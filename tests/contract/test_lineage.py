@@ -228,6 +228,18 @@ def test_what_was_deleted_stays_in_the_graph_as_a_tombstone(line: Desk) -> None:
     assert names(graph) == {"raw:v0", "clean", "set:v0", "train", "model:v0"}
 
 
+def test_the_lineage_of_a_deleted_version_can_be_asked_by_its_number(line: Desk) -> None:
+    lineage = line.backend.lineage
+    line.backend.artifacts.delete_collection("set")
+    assert "report:v0" in names(lineage.graph("set:v0"))
+    assert short(lineage.reach("set:v0")) == {"raw:v0", "clean"}
+    assert [v.name for v in lineage.impact("set:v0").versions] == ["plot:v0", "model:v0", "report:v0"]
+    assert [run.id for run in lineage.used_by("set:v0")] == ["look", "train"]
+    audit = lineage.audit("set:v0")
+    assert audit.subject.deleted_at is not None
+    assert "deleted_version" in {finding.code for finding in audit.findings}
+
+
 # ---- random graphs ---------------------------------------------------------------------------------------------
 
 steps = st.lists(

@@ -52,10 +52,14 @@ class Context:
         """The collection of `ref`, with the defaults standing in."""
         return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted)
 
-    def resolve(self, session: Session, text: str, *, at: datetime | None = None) -> Placed:
-        """The version that the ref names, now or then."""
+    def resolve(
+        self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False
+    ) -> Placed:
+        """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
         ref = parse_ref(text)
-        found = self.collection(session, ref, deleted=at is not None)
+        found = self.collection(session, ref, deleted=deleted or at is not None)
+        if deleted and ref.number is not None:
+            return versions.get(session, found, ref.number, deleted=True)
         if at is None or ref.pinned:
             return versions.resolve(session, found, ref)
         if ref.alias is None:

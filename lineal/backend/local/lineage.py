@@ -68,7 +68,7 @@ class LocalLineage(Lineage):
 
     def used_by(self, ref: str) -> list[Run]:
         with self._here.database.read() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.resolve(session, ref, deleted=True)
             users = {edge.run for edge in edges.of_version(session, placed.id) if not edge.output}
             found = runs.list_by_id(session, users).values()
         return sorted(found, key=lambda run: run.created_at)
@@ -82,7 +82,7 @@ class LocalLineage(Lineage):
 
     def audit(self, ref: str, *, verify: bool = False) -> Audit:
         with self._here.database.read() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.resolve(session, ref, deleted=True)
             start = _Start((placed.id,), ())
             rows = _rows(session, start, "up", None)
             promotions = self._promotions(session, placed)
@@ -136,7 +136,7 @@ class LocalLineage(Lineage):
     def _start(self, session: Session, subject: str) -> _Start:
         if subject.startswith(RUN_PREFIX):
             return _Start((), (runs.get(session, subject.removeprefix(RUN_PREFIX)).id,))
-        return _Start((self._here.resolve(session, subject).id,), ())
+        return _Start((self._here.resolve(session, subject, deleted=True).id,), ())
 
     def _holding(self, subject: str) -> dict[int, Version]:
         """The version that the ref names, or every version that holds the file with that digest."""
@@ -144,7 +144,7 @@ class LocalLineage(Lineage):
             wanted = digests.parse(subject)
         except InvalidDigest:
             with self._here.database.read() as session:
-                return versions.list_by_id(session, [self._here.resolve(session, subject).id])
+                return versions.list_by_id(session, [self._here.resolve(session, subject, deleted=True).id])
         with self._here.database.read() as session:
             every = versions.list_everywhere(session)
         found = {
