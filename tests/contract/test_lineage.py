@@ -331,6 +331,20 @@ def test_an_audit_lists_every_promotion_that_concerns_the_version(open_desk: Ope
     ]
 
 
+def test_promotions_in_the_registry_outlive_the_link(desk: Desk) -> None:
+    store = desk.backend.artifacts
+    desk.log("x", "m", "model")
+    store.link("m:v0", "registry/r", aliases=["production"])
+    store.unlink("registry/r:v0")
+    promotions = desk.backend.lineage.audit("m:v0").promotions
+    assert [(p.collection, p.to_version, p.current) for p in promotions] == [
+        ("registry/r", "v0", False),
+        ("registry/r", None, False),
+    ]
+    (standing,) = desk.backend.lineage.impact("m:v0").standing
+    assert (standing.collection, standing.alias, standing.until is not None) == ("registry/r", "production", True)
+
+
 def test_an_audit_finds_what_is_not_explained(desk: Desk, tmp_path: Path) -> None:
     store = desk.backend.artifacts
     desk.log("raw", "raw")

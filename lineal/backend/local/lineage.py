@@ -27,6 +27,7 @@ from lineal.lineage.report import (
     VersionFacts,
 )
 from lineal.registry import aliases, links, versions
+from lineal.registry.collections import Found
 from lineal.registry.model import Version
 from lineal.storage import digest as digests
 from lineal.tracking import runs
@@ -191,11 +192,9 @@ class LocalLineage(Lineage):
         return found
 
     def _promotions(self, session: Session, placed: versions.Placed) -> tuple[Promotion, ...]:
-        """Every move of an alias onto or off the version, in any collection that shows it, oldest first."""
+        """Every move of an alias onto or off the version, in any collection that shows it or did, oldest first."""
         found = []
-        for seen in versions.places_of(session, placed.id):
-            collection = self._here.collection(session, parse_ref(seen.version.ref), deleted=True)
-            number = seen.version.number
+        for collection, numbers in self._shown(session, placed.id):
             events = aliases.events(session, collection)
             last = {event.alias: event for event in events}
             found += [
@@ -209,24 +208,30 @@ class LocalLineage(Lineage):
                     from_version=None if event.from_number is None else format_number(event.from_number),
                     to_version=None if event.to_number is None else format_number(event.to_number),
                     why=event.why,
-                    current=last[event.alias] is event and event.to_number == number,
+                    current=last[event.alias] is event and event.to_number in numbers,
                 )
                 for event in events
-                if number in (event.from_number, event.to_number)
+                if not numbers.isdisjoint((event.from_number, event.to_number))
             ]
         return tuple(sorted(found, key=lambda p: p.at))
+
+    def _shown(self, session: Session, id_: int) -> list[tuple[Found, set[int]]]:
+        """The collections that show the version, or did, each with the numbers it had there."""
+        shown: dict[str, set[int]] = {}
+        for seen in versions.places_of(session, id_, unlinked=True):
+            shown.setdefault(seen.version.ref.rpartition(":")[0], set()).add(seen.version.number)
+        return [(self._here.collection(session, parse_ref(ref), deleted=True), shown[ref]) for ref in shown]
 
     def _standing(self, session: Session, found: Mapping[int, Version]) -> tuple[Standing, ...]:
         standing = []
         for id_, version in found.items():
-            for seen in versions.places_of(session, id_):
-                collection = self._here.collection(session, parse_ref(seen.version.ref), deleted=True)
+            for collection, numbers in self._shown(session, id_):
                 events = aliases.events(session, collection)
                 for alias in sorted({event.alias for event in events}):
                     standing += [
                         Standing(version.ref, stretch.collection, alias, stretch.since, stretch.until, stretch.user)
                         for stretch in aliases.intervals([e for e in events if e.alias == alias])
-                        if stretch.number == seen.version.number
+                        if stretch.number in numbers
                     ]
         return tuple(sorted(standing, key=lambda s: (s.until is not None, s.since)))
 
