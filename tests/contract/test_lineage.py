@@ -301,6 +301,15 @@ def test_an_audit_tells_causes_first_the_raw_data_first_and_the_subject_last(lin
     assert audit.made_by.startswith("ada@")
 
 
+def test_an_audit_of_a_ring_ends_with_its_subject(ring: Desk) -> None:
+    for subject in ("A", "B"):
+        audit = ring.backend.lineage.audit(subject)
+        assert {v.name for v in audit.versions} == {"A:v0", "B:v0"}
+        assert audit.versions[-1] == audit.subject
+        assert audit.subject.name == f"{subject}:v0"
+        assert audit.raw == ()
+
+
 def test_an_audit_tells_the_run_and_its_code(desk: Desk) -> None:
     code = {"commit": "c0ffee", "branch": "main", "remote": "git@x:y", "dirty": False, "program": "train.py"}
     desk.run("r", name="train-1", job_type="train", config={"lr": 0.1}, code=code)

@@ -89,7 +89,8 @@ class LocalLineage(Lineage):
             promotions = self._promotions(session, placed)
         order = _causes_first(rows)
         facts = {id_: self._facts(version) for id_, version in rows.versions.items()}
-        ordered = [facts[id_] for is_run, id_ in order if not is_run]
+        others = [facts[id_] for is_run, id_ in order if not is_run and id_ != placed.id]
+        ordered = [*others, facts[placed.id]]  # a cycle may have put the subject before its causes
         run_facts = [_run_facts(rows, id_) for is_run, id_ in order if is_run]
         made = {edge.version for edge in rows.edges if edge.output}
         raw = tuple(facts[id_].ref for is_run, id_ in order if not is_run and id_ not in made)
@@ -302,16 +303,19 @@ def _causes_first(rows: _Rows) -> list[tuple[bool, int]]:
         is_run, id_ = node
         return ((rows.runs if is_run else rows.versions)[id_].created_at, is_run, id_)
 
-    order: list[tuple[bool, int]] = []
-    left = dict.fromkeys(sorted(rows.depths, key=age))
-    while left:
-        ready = [node for node in left if not count[node]] or [next(iter(left))]
-        for node in ready:
-            order.append(node)
-            del left[node]
+    order: dict[tuple[bool, int], None] = {}
+    oldest = iter(by_age := sorted(rows.depths, key=age))
+    ready = [node for node in by_age if not count[node]]
+    while len(order) < len(by_age):
+        freed = []
+        for node in ready or [next(node for node in oldest if node not in order)]:
+            order[node] = None
             for effect in after[node]:
                 count[effect] -= 1
-    return order
+                if not count[effect] and effect not in order:
+                    freed.append(effect)
+        ready = sorted(freed, key=age)
+    return list(order)
 
 
 def _graph(rows: _Rows, start: _Start) -> Graph:
