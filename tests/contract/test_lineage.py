@@ -378,6 +378,19 @@ def test_an_audit_finds_what_is_not_explained(desk: Desk, tmp_path: Path) -> Non
     }
 
 
+def test_an_audit_tells_deleted_from_purged(desk: Desk) -> None:
+    desk.log("raw", "raw")
+    desk.log("newer", "raw")
+    desk.step("a", ("raw:v0",), ("model",))
+    desk.backend.artifacts.delete("raw:v0")
+    desk.backend.store.gc(desk.backend.store.plan_gc(grace_s=0))
+    audit = desk.backend.lineage.audit("model", verify=True)
+    about_raw = {f.code for f in audit.findings if f.subject == "local/default/raw:v0"}
+    assert about_raw == {"no_run", "purged_version"}
+    assert audit.verification is not None
+    assert audit.verification.problems == ()
+
+
 def test_a_verified_audit_reads_every_byte_and_finds_a_flipped_one(line: Desk) -> None:
     lineage = line.backend.lineage
     clean = lineage.audit("model", verify=True).verification

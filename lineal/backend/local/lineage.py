@@ -101,7 +101,7 @@ class LocalLineage(Lineage):
             runs=tuple(run_facts),
             raw=raw,
             promotions=promotions,
-            findings=tuple(_findings(ordered, run_facts, self._unchecked(rows), set(raw), rows.truncated))
+            findings=tuple(_findings(ordered, run_facts, self._unchecked(rows), set(raw), _purged(rows), rows.truncated))
             + (checked.problems if checked else ()),
             graph=_graph(rows, start),
             made_at=clock.now(),
@@ -408,11 +408,16 @@ def _run_facts(rows: _Rows, id_: int) -> RunFacts:
     )
 
 
+def _purged(rows: _Rows) -> set[str]:
+    return {version.ref for version in rows.versions.values() if version.purged_at is not None}
+
+
 def _findings(
     found: Iterable[VersionFacts],
     found_runs: Iterable[RunFacts],
     unchecked: Mapping[str, list[str]],
     raw: Collection[str],
+    purged: Collection[str],
     truncated: bool,
 ) -> Iterable[Finding]:
     for version in found:
@@ -423,7 +428,9 @@ def _findings(
         if uris:
             text = f"{len(uris)} references have no checksum, so a change would go unseen; the first is {uris[0]}"
             yield Finding("reference_without_checksum", version.ref, text)
-        if version.deleted_at is not None:
+        if version.ref in purged:
+            yield Finding("purged_version", version.ref, f"{version.name} was deleted and its bytes are gone")
+        elif version.deleted_at is not None:
             yield Finding("deleted_version", version.ref, f"{version.name} has been deleted since")
     for run in found_runs:
         if run.commit is None:
