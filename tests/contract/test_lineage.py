@@ -449,3 +449,10 @@ def test_impact_of_a_file_is_that_of_every_version_that_holds_it(desk: Desk) -> 
     assert [v.name for v in desk.backend.lineage.impact(digest).subjects] == ["one:v0", "two:v0"]
     with pytest.raises(errors.VersionNotFound):
         desk.backend.lineage.impact("sha256:" + "0" * 64)
+
+
+def test_impact_of_a_file_finds_references_to_it_too(desk: Desk) -> None:
+    checksum = digests.format(digests.of_bytes(b"far away"))
+    digest = desk.push_entries(Entry("far", None, 8, Reference("s3://bucket/key", checksum=checksum)))
+    desk.backend.artifacts.log("data", "dataset", digest)
+    assert [v.name for v in desk.backend.lineage.impact(checksum).subjects] == ["data:v0"]

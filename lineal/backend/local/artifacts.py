@@ -366,11 +366,13 @@ class LocalArtifacts(Artifacts):
         return {
             candidate
             for candidate in candidates
-            if candidate == text or _names(self._here.manifests.stored(candidate), wanted, text)
+            if candidate == text or holds(self._here.manifests.stored(candidate), wanted)
         }
 
 
-def _names(manifest: Manifest, wanted: digests.Digest, text: str) -> bool:
+def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
+    """Whether a file of the manifest is that blob, or refers to bytes with that checksum."""
+    text = digests.format(wanted)
     return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
 
 

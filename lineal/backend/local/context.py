@@ -52,9 +52,7 @@ class Context:
         """The collection of `ref`, with the defaults standing in."""
         return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted)
 
-    def resolve(
-        self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False
-    ) -> Placed:
+    def resolve(self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False) -> Placed:
         """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
         ref = parse_ref(text)
         found = self.collection(session, ref, deleted=deleted or at is not None)

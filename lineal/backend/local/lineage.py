@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from lineal.backend.local.artifacts import holds
 from lineal.backend.local.context import Context
 from lineal.backend.local.upkeep import verify_blobs
 from lineal.backend.port import Lineage
@@ -101,7 +102,9 @@ class LocalLineage(Lineage):
             runs=tuple(run_facts),
             raw=raw,
             promotions=promotions,
-            findings=tuple(_findings(ordered, run_facts, self._unchecked(rows), set(raw), _purged(rows), rows.truncated))
+            findings=tuple(
+                _findings(ordered, run_facts, self._unchecked(rows), set(raw), _purged(rows), rows.truncated)
+            )
             + (checked.problems if checked else ()),
             graph=_graph(rows, start),
             made_at=clock.now(),
@@ -152,7 +155,7 @@ class LocalLineage(Lineage):
         found = {
             placed.id: placed.version
             for placed in every
-            if placed.version.digest == subject or wanted in self._here.manifests.stored(placed.version.digest).blobs
+            if placed.version.digest == subject or holds(self._here.manifests.stored(placed.version.digest), wanted)
         }
         if not found:
             raise VersionNotFound(f"no version holds {subject}")

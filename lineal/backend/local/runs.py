@@ -50,7 +50,9 @@ class LocalRuns(Runs):
 
     def finish(self, run_id: str, state: RunState = "finished") -> Run:
         if state == "running" or state not in get_args(RunState):
-            raise InvalidArgument(f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed or crashed")
+            raise InvalidArgument(
+                f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed or crashed"
+            )
         with self._here.database.begin() as session:
             runs.finish(session, run_id, state, at=clock.now())
             return runs.get(session, run_id).run
