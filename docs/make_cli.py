@@ -40,7 +40,8 @@ def _section(command: click.Command, name: str) -> str:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     text = inspect.cleandoc(command.help or "")
-    options = [record for p in command.params if (record := p.get_help_record(context))]
+    switches = [p for p in command.params if isinstance(p, click.Option)]
+    options = [record for p in switches if (record := p.get_help_record(context))]
     rows = [f"- `{left}`: {right}" for left, right in options if "--json" not in left]
     return f"## {name}\n\n    {usage}\n\n{text}\n" + ("\n" + "\n".join(rows) + "\n" if rows else "")
 
