@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from json.encoder import encode_basestring as _quoted
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lineal.core import names
@@ -57,7 +58,7 @@ class Manifest:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Raises invalid.path and invalid.path_collision for paths that no version may hold."""
-        self.entries = tuple(sorted(entries))
+        self.entries = tuple(sorted(entries, key=itemgetter(0)))
         names.check_paths([entry.path for entry in self.entries])
 
     def __eq__(self, other: object) -> bool:
@@ -104,11 +105,12 @@ class Manifest:
             if not isinstance(raw, dict) or set(raw) != {"entries", "format"} or raw["format"] != FORMAT:
                 raise InvalidManifest("the manifest is not a Lineal manifest")
             manifest = cls(map(_entry_from, raw["entries"]))
+            canonical = manifest.to_bytes() == data
         except Error:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise InvalidManifest(f"the manifest can't be read: {ascii(problem)[:200]}") from None
-        if manifest.to_bytes() != data:
+        if not canonical:
             raise InvalidManifest("the manifest is not in canonical form")
         return manifest
 
