@@ -162,7 +162,10 @@ def under_prefix(path: str, prefix: str) -> bool:
 
 
 def _folded(path: str) -> str:
-    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    """The form in which canonical caseless matching compares paths (Unicode 3.13, D145)."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
 def _check_lengths(path: str) -> None:

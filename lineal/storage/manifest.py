@@ -60,7 +60,7 @@ class Manifest:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Raises invalid.path and invalid.path_collision for paths that no version may hold."""
-        self.entries = tuple(sorted(entries, key=_path_of))
+        self.entries = tuple(sorted(entries, key=itemgetter(0)))
         names.check_paths([entry.path for entry in self.entries])
 
     def __eq__(self, other: object) -> bool:
@@ -108,16 +108,14 @@ class Manifest:
                 raise InvalidManifest("the manifest is not a Lineal manifest")
             with uncollected():
                 manifest = cls([_entry_from(entry) for entry in raw["entries"]])
+                canonical = manifest.to_bytes() == data
         except Error:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise InvalidManifest(f"the manifest can't be read: {ascii(problem)[:200]}") from None
-        if manifest.to_bytes() != data:
+        if not canonical:
             raise InvalidManifest("the manifest is not in canonical form")
         return manifest
-
-
-_path_of = itemgetter(0)
 
 
 @contextmanager
