@@ -1,0 +1,1 @@
+"""Tests. They mirror the rooms; `journeys` tells user stories."""
