@@ -64,4 +64,4 @@ def used_versions(session: Session) -> set[int]:
 
 def _edges(session: Session, condition: object) -> list[RowEdge]:
     wanted = select(edges.c.run_id, edges.c.version_id, edges.c.output, edges.c.role).where(condition)  # type: ignore[arg-type]
-    return [RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted).tuples()]
+    return [RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted)]
