@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import IO, Any
 
 from lineal.backend.port import Logged
 from lineal.client.connection import Connection, connection
+from lineal.client.entry import ArtifactEntry, PathLike
+from lineal.client.folder import check_own, differences, prune
 from lineal.client.progress import shown
 from lineal.core import names
 from lineal.core.clock import parse_duration
@@ -22,7 +23,6 @@ from lineal.core.errors import (
     EmptyArtifact,
     EntryNotFound,
     InvalidArgument,
-    InvalidTarget,
     RunNotFound,
 )
 from lineal.lineage.model import Direction, Graph
@@ -30,12 +30,10 @@ from lineal.registry.model import AliasEvent, Version
 from lineal.storage import digest as digests
 from lineal.storage import references, sources
 from lineal.storage.manifest import Entry, Manifest
-from lineal.storage.pull import Mode, expected, matches
+from lineal.storage.pull import Mode, matches
 from lineal.storage.sources import Source
 from lineal.storage.transfer import Push
 from lineal.tracking.model import Run as RunRecord
-
-PathLike = str | os.PathLike[str]
 
 
 class Artifact:
@@ -352,23 +350,9 @@ class Artifact:
         Raises invalid.target for a folder that is the home or working folder, or one above it.
         """
         where = os.path.realpath(root or os.path.join("artifacts", self._pinned.name))
-        for kept in (os.path.realpath(Path.home()), os.path.realpath(os.getcwd())):
-            if kept == where or kept.startswith(where.rstrip("/") + "/"):
-                raise InvalidTarget(f"{where} holds your home or working folder; check out into a folder of its own")
+        check_own(where)
         self.download(where)
-        wanted = set(self.manifest.by_path)
-        for folder, folders, files in os.walk(where, topdown=False):
-            for name in files:
-                path = os.path.join(folder, name)
-                if os.path.relpath(path, where) not in wanted:
-                    os.unlink(path)
-            for name in folders:
-                path = os.path.join(folder, name)
-                if os.path.islink(path):
-                    os.unlink(path)
-                    continue
-                with suppress(OSError):
-                    os.rmdir(path)
+        prune(where, self.manifest.by_path)
         return where
 
     def verify(self, root: PathLike | None = None) -> None:
@@ -377,13 +361,10 @@ class Artifact:
         Raises corrupt.digest_mismatch naming what differs.
         """
         where = os.path.abspath(root or os.path.join("artifacts", self._pinned.name))
-        wanted = self.manifest.by_path
-        wrong = [path for path, entry in wanted.items() if _digest_of(os.path.join(where, path)) != expected(entry)]
-        found = (os.path.join(folder, name) for folder, _, files in os.walk(where) for name in files)
-        wrong += [path for file in found if (path := os.path.relpath(file, where)) not in wanted]
+        wrong = differences(where, self.manifest.by_path)
         if wrong:
-            shown_ = ", ".join(sorted(wrong)[:10]) + (" …" if len(wrong) > 10 else "")
-            raise DigestMismatch(f"{where} is not {self.name}: {shown_}", paths=sorted(wrong))
+            shown_ = ", ".join(wrong[:10]) + (" …" if len(wrong) > 10 else "")
+            raise DigestMismatch(f"{where} is not {self.name}: {shown_}", paths=wrong)
 
     def is_current(self, root: PathLike) -> bool:
         """Whether the folder holds all its files as logged; reads only those that changed since last seen."""
@@ -456,47 +437,3 @@ class Artifact:
     def _online(self) -> Connection:
         assert self._connection is not None
         return self._connection
-
-
-class ArtifactEntry:
-    """One file of an artifact."""
-
-    def __init__(self, artifact: Artifact, entry: Entry) -> None:
-        self.artifact = artifact
-        self._entry = entry
-
-    def __repr__(self) -> str:
-        return f"<ArtifactEntry {self.path} of {self.artifact.name}>"
-
-    @property
-    def path(self) -> str:
-        return self._entry.path
-
-    @property
-    def digest(self) -> str | None:
-        """`sha256:…` of its bytes; None for a draft's file or a reference without checksum."""
-        wanted = expected(self._entry)
-        return digests.format(wanted) if wanted else None
-
-    @property
-    def size(self) -> int | None:
-        """Its bytes; None for a reference of unknown size."""
-        return self._entry.size
-
-    @property
-    def ref(self) -> str | None:
-        """The URI it refers to, for a reference."""
-        return self._entry.reference.uri if self._entry.reference else None
-
-    def download(self, root: PathLike | None = None, mode: Mode = "copy") -> str:
-        """The path of the file, downloaded below `root` (default as for the whole artifact) and verified."""
-        where = os.path.abspath(root or os.path.join("artifacts", self.artifact._pinned.name))
-        self.artifact._online.pull([self._entry], where, mode=mode, what=f"get {self.path}")
-        return os.path.join(where, self.path)
-
-
-def _digest_of(path: str) -> digests.Digest | None:
-    try:
-        return digests.of_file(path)[0]
-    except OSError:
-        return None

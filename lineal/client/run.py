@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from lineal.client.artifact import Artifact, PathLike
+from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection, connection
+from lineal.client.entry import PathLike
 from lineal.core import names
 from lineal.core.clock import new_run_id
 from lineal.core.errors import InvalidArgument, RunNotFound

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from lineal.client.artifact import Artifact, PathLike
+from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection, connection
+from lineal.client.entry import PathLike
 from lineal.core.names import Ref, parse_ref
 from lineal.storage import digest as digests
 from lineal.storage.digest import Digest
