@@ -225,9 +225,10 @@ class Artifact:
             return ArtifactEntry(self, self._entries[name])
         if not isinstance(obj, bytes | str):
             raise InvalidArgument(f"can't add a {obj.__class__.__name__}; add a file, bytes, a text or an entry")
+        data = obj.encode() if isinstance(obj, str) else obj
         with self.new_file(name, "wb") as file:
-            file.write(obj.encode() if isinstance(obj, str) else obj)
-        return ArtifactEntry(self, Entry(name, None, len(obj)))
+            file.write(data)
+        return ArtifactEntry(self, Entry(name, None, len(data)))
 
     def remove(self, item: str | ArtifactEntry) -> None:
         """Takes the file, or every file below the folder, out of the draft. Raises not_found.entry."""
