@@ -235,7 +235,7 @@ class Artifact:
         self._check_draft()
         path = item.path if isinstance(item, ArtifactEntry) else item
         doomed = [p for p in (*self._sources, *self._entries) if names.under_prefix(p, path)]
-        if not doomed:
+        if not doomed or not path.strip("/"):
             raise EntryNotFound(f"{self.name} has no file {path!r}")
         for gone in doomed:
             self._sources.pop(gone, None)
