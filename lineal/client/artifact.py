@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -15,7 +17,7 @@ from lineal.client.entry import ArtifactEntry, PathLike
 from lineal.client.folder import check_own, differences, prune
 from lineal.client.progress import shown
 from lineal.core import names
-from lineal.core.clock import parse_duration
+from lineal.core.clock import new_id, parse_duration
 from lineal.core.errors import (
     ArtifactLogged,
     BlobsMissing,
@@ -61,7 +63,8 @@ class Artifact:
         self.aliases: list[str] = []
         self._sources: dict[str, Source] = {}
         self._entries: dict[str, Entry] = {}
-        self._staging: tempfile.TemporaryDirectory[str] | None = None
+        self._unstage: weakref.finalize[..., Artifact] | None = None
+        self._staging = ""
         self._version: Version | None = None
         self._connection: Connection | None = None
 
@@ -78,9 +81,9 @@ class Artifact:
         self.ttl = None if version.ttl_s is None else timedelta(seconds=version.ttl_s)
         self.tags, self.aliases = list(version.tags), list(version.aliases)
         self._sources, self._entries = {}, {}
-        if self._staging is not None:
-            self._staging.cleanup()
-            self._staging = None
+        if self._unstage is not None:
+            self._unstage()
+            self._unstage = None
 
     def __repr__(self) -> str:
         return f"<Artifact {self.qualified_name} ({self.type})>"
@@ -209,7 +212,8 @@ class Artifact:
     def new_file(self, name: str, mode: str = "w", encoding: str | None = None) -> Iterator[IO[Any]]:
         """A file to write into, which becomes the entry `name` when it is closed without an error."""
         self._check_draft()
-        path = self._stage(names.check_path(name))
+        names.check_path(name)
+        path = self._stage()
         with open(path, mode, encoding=encoding or (None if "b" in mode else "utf-8")) as file:
             yield file
         self._put_source(sources.find_file(path, name))
@@ -250,12 +254,12 @@ class Artifact:
         self._sources.pop(entry.path, None)
         self._entries[entry.path] = entry
 
-    def _stage(self, name: str) -> str:
-        if self._staging is None:
-            self._staging = tempfile.TemporaryDirectory(prefix="lineal-")
-        path = os.path.join(self._staging.name, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        return path
+    def _stage(self) -> str:
+        """A fresh place for a file's bytes until they are logged or the draft is forgotten."""
+        if self._unstage is None:
+            self._staging = tempfile.mkdtemp(prefix="lineal-")
+            self._unstage = weakref.finalize(self, shutil.rmtree, self._staging, ignore_errors=True)
+        return os.path.join(self._staging, new_id())
 
     def _check_draft(self) -> None:
         if self._version is not None:
