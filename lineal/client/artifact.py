@@ -440,5 +440,6 @@ class Artifact:
 
     @property
     def _online(self) -> Connection:
+        _ = self._pinned
         assert self._connection is not None
         return self._connection
