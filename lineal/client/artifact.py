@@ -58,7 +58,7 @@ class Artifact:
         self._type = names.check_name(type, "type")
         self.description = description or ""
         self.metadata: dict[str, Any] = dict(metadata or {})
-        self.ttl: timedelta | None = parse_duration(ttl) if isinstance(ttl, str) else ttl
+        self.ttl = ttl
         self.tags: list[str] = []
         self.aliases: list[str] = []
         self._sources: dict[str, Source] = {}
@@ -89,6 +89,15 @@ class Artifact:
         return f"<Artifact {self.qualified_name} ({self.type})>"
 
     # ---- what it is ------------------------------------------------------------------------------------------
+
+    @property
+    def ttl(self) -> timedelta | None:
+        """How long gc must keep it at least; None: for ever. May be set as a text such as "30d"."""
+        return self._ttl
+
+    @ttl.setter
+    def ttl(self, value: timedelta | str | None) -> None:
+        self._ttl = parse_duration(value) if isinstance(value, str) else value
 
     @property
     def logged(self) -> bool:
