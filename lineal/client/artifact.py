@@ -365,9 +365,8 @@ class Artifact:
         """
         where = os.path.realpath(root or os.path.join("artifacts", self._pinned.name))
         check_own(where)
-        self.download(where)
-        prune(where, self.manifest.by_path)
-        return where
+        prune(where, self.manifest.by_path)  # first, since a folder may stand where a file belongs
+        return self.download(where)
 
     def verify(self, root: PathLike | None = None) -> None:
         """Nothing where every file below `root` is as logged, and no other is there; every byte is read.
