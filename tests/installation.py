@@ -46,5 +46,3 @@ def install(folder: Path, code: Iterable[Path] = ()) -> Installation:
         command.write_text(f"#!{made.python}\nfrom lineal.cli.main import run\n\nrun()\n")
         command.chmod(0o755)
     return made
-
-
