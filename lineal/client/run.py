@@ -19,7 +19,7 @@ from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
 
 _current: Run | None = None
-_failed = False
+_end_state: RunState = "finished"
 
 
 class Config(MutableMapping[str, Any]):
@@ -161,10 +161,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._end("finished")
-        else:
-            self._end("killed" if issubclass(kind, KeyboardInterrupt) else "failed")
+        self._end(_state_after(exc))
 
 
 def init(
@@ -262,6 +259,13 @@ def check_type(conn: Connection, ref: str, type: str) -> None:
         raise InvalidArgument(f"{found.name} is a {found.type!r}, not a {type!r}")
 
 
+def _state_after(problem: BaseException | None) -> RunState:
+    """How a run ends that this exception ends, or none."""
+    if problem is None or (isinstance(problem, SystemExit) and not problem.code):
+        return "finished"
+    return "killed" if isinstance(problem, KeyboardInterrupt) else "failed"
+
+
 def _watch_exit() -> None:
     """Ends the run with the process: as failed when an exception is why it ends."""
     if getattr(_watch_exit, "done", False):
@@ -270,9 +274,9 @@ def _watch_exit() -> None:
     before = sys.excepthook
 
     def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
-        global _failed  # noqa: PLW0603 - told to the exit handler
-        _failed = True
+        global _end_state  # noqa: PLW0603 - told to the exit handler
+        _end_state = _state_after(exc)
         before(kind, exc, trace)
 
     sys.excepthook = hook
-    atexit.register(lambda: _current._end("failed" if _failed else "finished") if _current else None)
+    atexit.register(lambda: _current._end(_end_state) if _current else None)
