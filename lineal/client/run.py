@@ -49,7 +49,7 @@ class Config(MutableMapping[str, Any]):
 
     def __getattr__(self, key: str) -> Any:
         try:
-            return self._values[key]
+            return self.__dict__["_values"][key]  # not by attribute: a copy under way has none yet
         except KeyError:
             raise AttributeError(f"the run's config has no {key!r}") from None
 
