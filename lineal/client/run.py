@@ -112,7 +112,7 @@ class Run:
         self, artifact_or_name: Artifact | str, type: str | None = None, use_as: str | None = None
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
-        ref = artifact_or_name.qualified_name if isinstance(artifact_or_name, Artifact) else artifact_or_name
+        ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
         if use_as is not None:
             names.check_name(use_as, "role")
         if type is not None:
