@@ -291,6 +291,8 @@ class Artifact:
         self._check_draft()
         if not self.file_count:
             raise EmptyArtifact(f"{self.name} has no files; add some before logging it")
+        all_aliases = [*_texts(self.aliases, "aliases"), *_texts(aliases, "aliases")]
+        all_tags = [*_texts(self.tags, "tags"), *_texts(tags, "tags")]
         digest = self._push(conn, trust=trust)
         try:
             logged = conn.backend.artifacts.log(
@@ -299,10 +301,10 @@ class Artifact:
                 digests.format(digest),
                 project=project,
                 run_id=run_id,
-                aliases=[*self.aliases, *aliases],
+                aliases=all_aliases,
                 description=self.description,
                 metadata=self.metadata,
-                tags=[*self.tags, *tags],
+                tags=all_tags,
                 ttl_s=None if self.ttl is None else int(self.ttl.total_seconds()),
                 role=role,
             )
@@ -412,7 +414,7 @@ class Artifact:
 
     def link(self, target_path: str, aliases: Sequence[str] = ()) -> Artifact:
         """The version as the registry collection `registry/<collection>` shows it; no bytes are copied."""
-        linked = self._online.backend.artifacts.link(self._pinned.ref, target_path, aliases=list(aliases))
+        linked = self._online.backend.artifacts.link(self._pinned.ref, target_path, aliases=_texts(aliases, "aliases"))
         return Artifact._logged_as(linked, self._online)
 
     def unlink(self) -> None:
@@ -451,3 +453,10 @@ class Artifact:
         _ = self._pinned
         assert self._connection is not None
         return self._connection
+
+
+def _texts(given: Sequence[str], what: str) -> list[str]:
+    """The texts; one text alone would be taken apart into its letters."""
+    if isinstance(given, str):
+        raise InvalidArgument(f"{what} are a list of texts, not one text: write [{given!r}]")
+    return list(given)
