@@ -17,7 +17,7 @@ from lineal.client.entry import ArtifactEntry, PathLike
 from lineal.client.folder import check_own, differences, prune
 from lineal.client.progress import shown
 from lineal.core import names
-from lineal.core.clock import new_id, parse_duration
+from lineal.core.clock import format_time, new_id, parse_duration
 from lineal.core.errors import (
     ArtifactLogged,
     BlobsMissing,
@@ -147,8 +147,6 @@ class Artifact:
     @property
     def created_at(self) -> str:
         """When it was logged, RFC 3339."""
-        from lineal.core.clock import format_time
-
         return format_time(self._pinned.created_at)
 
     @property
@@ -199,8 +197,7 @@ class Artifact:
         """Adds every file below the folder, below `name` if given. `ignore`: patterns such as `*.tmp`, `.git/`."""
         self._check_draft()
         for source in sources.find_files(local_path, name or "", ignore=ignore):
-            self._entries.pop(source.path, None)
-            self._sources[source.path] = source
+            self._put_source(source)
 
     def add_reference(
         self, uri: str, name: str | None = None, *, checksum: bool = True, max_objects: int = references.MAX_OBJECTS
@@ -291,8 +288,6 @@ class Artifact:
         self._check_draft()
         if not self.file_count:
             raise EmptyArtifact(f"{self.name} has no files; add some before logging it")
-        all_aliases = [*_texts(self.aliases, "aliases"), *_texts(aliases, "aliases")]
-        all_tags = [*_texts(self.tags, "tags"), *_texts(tags, "tags")]
         digest = self._push(conn, trust=trust)
         try:
             logged = conn.backend.artifacts.log(
@@ -301,10 +296,10 @@ class Artifact:
                 digests.format(digest),
                 project=project,
                 run_id=run_id,
-                aliases=all_aliases,
+                aliases=names.texts(self.aliases, aliases, what="aliases"),
                 description=self.description,
                 metadata=self.metadata,
-                tags=all_tags,
+                tags=names.texts(self.tags, tags, what="tags"),
                 ttl_s=None if self.ttl is None else int(self.ttl.total_seconds()),
                 role=role,
             )
@@ -354,10 +349,8 @@ class Artifact:
     def file(self, root: PathLike | None = None) -> str:
         """The path of the one file of an artifact that has just one, downloaded. Raises invalid.argument."""
         entries = self.manifest.entries
-        if len(entries) != 1:
-            raise InvalidArgument(
-                f"{self.name} has {len(entries)} files; use download() or get_entry(path).download()"
-            )
+        if (count := len(entries)) != 1:
+            raise InvalidArgument(f"{self.name} has {count} files; use download() or get_entry(path).download()")
         return os.path.join(self.download(root), entries[0].path)
 
     def checkout(self, root: PathLike | None = None) -> str:
@@ -396,8 +389,9 @@ class Artifact:
         for alias in self.aliases:
             if alias not in version.aliases and alias != names.LATEST:
                 store.move_alias(version.ref, alias)
+        collection, _, _ = version.ref.rpartition(":")
         for alias in set(version.aliases) - set(self.aliases):
-            store.remove_alias(f"{version.entity}/{version.project}/{version.collection}:{alias}")
+            store.remove_alias(f"{collection}:{alias}")
         changed = store.change(
             version.ref,
             description=self.description,
@@ -414,7 +408,9 @@ class Artifact:
 
     def link(self, target_path: str, aliases: Sequence[str] = ()) -> Artifact:
         """The version as the registry collection `registry/<collection>` shows it; no bytes are copied."""
-        linked = self._online.backend.artifacts.link(self._pinned.ref, target_path, aliases=_texts(aliases, "aliases"))
+        linked = self._online.backend.artifacts.link(
+            self._pinned.ref, target_path, aliases=names.texts(aliases, what="aliases")
+        )
         return Artifact._logged_as(linked, self._online)
 
     def unlink(self) -> None:
@@ -438,9 +434,8 @@ class Artifact:
 
     def history(self) -> list[AliasEvent]:
         """Every alias move of its collection, oldest first."""
-        version = self._pinned
-        ref = f"{version.entity}/{version.project}/{version.collection}"
-        return self._online.backend.artifacts.list_alias_events(ref)
+        collection, _, _ = self._pinned.ref.rpartition(":")
+        return self._online.backend.artifacts.list_alias_events(collection)
 
     @property
     def _pinned(self) -> Version:
@@ -453,10 +448,3 @@ class Artifact:
         _ = self._pinned
         assert self._connection is not None
         return self._connection
-
-
-def _texts(given: Sequence[str], what: str) -> list[str]:
-    """The texts; one text alone would be taken apart into its letters."""
-    if isinstance(given, str):
-        raise InvalidArgument(f"{what} are a list of texts, not one text: write [{given!r}]")
-    return list(given)

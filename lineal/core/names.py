@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lineal.core.errors import InvalidAlias, InvalidName, InvalidPath, InvalidRef, PathCollision
+from lineal.core.errors import InvalidAlias, InvalidArgument, InvalidName, InvalidPath, InvalidRef, PathCollision
 
 LATEST = "latest"
 REGISTRY = "registry"
@@ -145,6 +145,14 @@ def check_paths(paths: Iterable[str]) -> None:
     for folder in above:
         if _folded(folder) in seen:
             raise PathCollision(f"{folder!r} would be both a file and a folder")
+
+
+def texts(*lists: Sequence[str], what: str) -> list[str]:
+    """All of the lists' texts; one text alone is refused, since it would be taken apart into its letters."""
+    for given in lists:
+        if isinstance(given, str):
+            raise InvalidArgument(f"{what} are a list of texts, not one text: write [{_shown(given)}]")
+    return [text for given in lists for text in given]
 
 
 def under_prefix(path: str, prefix: str) -> bool:
