@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lineal.core.errors import InvalidAlias, InvalidName, InvalidPath, InvalidRef, PathCollision
+from lineal.core.errors import InvalidAlias, InvalidArgument, InvalidName, InvalidPath, InvalidRef, PathCollision
 
 LATEST = "latest"
 REGISTRY = "registry"
@@ -153,6 +153,14 @@ def check_paths(paths: Sequence[str]) -> None:
 def _colliding(paths: Iterable[str]) -> str:
     seen: set[str] = set()
     return next(path for path in paths if _folded(path) in seen or seen.add(_folded(path)))  # type: ignore[func-returns-value]
+
+
+def texts(*lists: Sequence[str], what: str) -> list[str]:
+    """All of the lists' texts; one text alone is refused, since it would be taken apart into its letters."""
+    for given in lists:
+        if isinstance(given, str):
+            raise InvalidArgument(f"{what} are a list of texts, not one text: write [{_shown(given)}]")
+    return [text for given in lists for text in given]
 
 
 def under_prefix(path: str, prefix: str) -> bool:

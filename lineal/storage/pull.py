@@ -309,7 +309,7 @@ class _Folders:
     def __init__(self, root: str, *, make: bool) -> None:
         self._root, self._make = root, make
         if make:
-            os.makedirs(root, exist_ok=True)
+            _make(root)
         self._top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
 
@@ -348,6 +348,15 @@ class _Folders:
         for descriptor in (*self._open.values(), self._top):
             os.close(descriptor)
         self._open.clear()
+
+
+def _make(root: str) -> None:
+    try:
+        os.makedirs(root, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidTarget(f"{root} can't be made: a file is in the way; name another folder") from None
+    except OSError as problem:
+        raise from_os_error(problem, root) from problem
 
 
 def _decoded(path: str, place: Place, stored: bytes) -> bytes:
