@@ -75,7 +75,7 @@ def find_garbage(
         rest = found.live - dead_bytes.get(key, 0)
         if rest == 0:
             gone[key] = found.size
-        elif found.size - rest > found.size // 2:
+        elif key in dead_bytes and found.size - rest > found.size // 2:
             rewrites[key] = found.size - rest
     strays = {o.key: o.size for o in stored if o.key not in objects and o.modified_at < older_than.timestamp()}
     return Garbage(tuple(dead), gone, strays, rewrites, waiting_count, waiting_bytes)

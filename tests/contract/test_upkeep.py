@@ -206,6 +206,43 @@ def test_bytes_are_really_freed(desk: Desk, tmp_path: Path) -> None:
     assert sound(desk)
 
 
+def test_a_pack_more_than_half_dead_is_rewritten_and_its_living_blobs_are_readable(
+    desk: Desk, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(10):
+        (folder / f"f{n}").write_bytes(os.urandom(1000))
+    desk.backend.artifacts.log("data", "dataset", desk.push_folder(folder))
+    kept = {"f0": (folder / "f0").read_bytes()}
+    desk.log(kept, "kept")
+    desk.log("newer")
+    pack = place_of(desk.backend, digests.of_bytes(kept["f0"])).key
+    desk.backend.artifacts.delete("data:v0")
+    plan = collect(desk)
+    assert plan.rewrite_count == 1
+    assert pack not in keys(desk.backend)
+    assert readable(desk, "kept", tmp_path / "out") == kept
+    assert sound(desk)
+    assert collect(desk).freed_bytes == 0
+
+
+def test_a_pack_less_than_half_dead_stays_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(10):
+        (folder / f"f{n}").write_bytes(os.urandom(1000))
+    desk.backend.artifacts.log("data", "dataset", desk.push_folder(folder))
+    kept = {f"f{n}": (folder / f"f{n}").read_bytes() for n in range(8)}
+    desk.log(kept, "kept")
+    desk.log("newer")
+    pack = place_of(desk.backend, digests.of_bytes(kept["f0"])).key
+    desk.backend.artifacts.delete("data:v0")
+    assert collect(desk).rewrite_count == 0
+    assert pack in keys(desk.backend)
+    assert readable(desk, "kept", tmp_path / "out") == kept
+
+
 def test_a_blob_collected_after_the_writer_saw_it_is_told_as_missing(desk: Desk) -> None:
     digest = desk.push({"a": "x"})
     collect(desk)
@@ -374,3 +411,9 @@ def test_a_rebuild_of_a_store_with_the_same_blob_twice_keeps_one(desk: Desk) -> 
     assert check.problems == ()
     assert len(check.garbage) == 1
     assert sound(desk)
+
+
+def test_a_small_pack_is_not_rewritten_when_nothing_in_it_died(desk: Desk) -> None:
+    desk.log("x")
+    plan = desk.backend.store.plan_gc(grace_s=0)
+    assert (plan.rewrite_count, plan.freed_bytes) == (0, 0)
