@@ -190,6 +190,42 @@ def test_a_plan_made_before_the_store_changed_is_refused(desk: Desk) -> None:
         store.gc(plan)
 
 
+@pytest.mark.parametrize("change", ["use", "longer ttl", "alias", "hold", "log"])
+def test_what_happens_while_gc_looks_is_noticed_before_it_deletes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    desk.log("x", ttl_s=1)
+    desk.log("x", "old", ttl_s=0)
+    desk.log("y", "old")
+    desk.backend.artifacts.change("data:v0", ttl_s=0)
+    desk.log("y")
+    desk.run("r")
+    kept, objects = desk.backend.artifacts, desk.backend.blobs.store
+    plan = desk.backend.store.plan_gc(grace_s=DAY_S)
+    look = objects.list
+
+    def meanwhile() -> Iterator[StoredObject]:
+        monkeypatch.undo()
+        match change:
+            case "use":
+                kept.use("data:v0", "r")
+            case "longer ttl":
+                kept.change("data:v0", ttl_s=3600)
+            case "alias":
+                kept.move_alias("data:v0", "best")
+            case "hold":
+                kept.change("data:v0", hold="wait")
+            case "log":
+                desk.log("z")
+        return look()
+
+    monkeypatch.setattr(objects, "list", meanwhile)
+    with pytest.raises(errors.PlanOutdated):
+        desk.backend.store.gc(plan)
+    assert kept.resolve("data:v0").version == "v0"
+    assert kept.resolve("old:v0").version == "v0"
+
+
 def test_bytes_are_really_freed(desk: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -39,7 +39,7 @@ class LocalStores(Stores):
         packs = {key: gc.rewrite(store, live) for key, live in self._live_in(garbage).items()}
         at = clock.now()
         with self._here.database.begin() as session:
-            if versions.state(session) != ids.state:
+            if _state(session) != ids.state:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
@@ -57,7 +57,7 @@ class LocalStores(Stores):
         now = clock.now()
         older_than = now - timedelta(seconds=grace_s)
         with self._here.database.read() as session:
-            state = versions.state(session)
+            state = _state(session)
             decisions, by_ref = self._decide(session)
         live = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
         for digest in list(live):
@@ -265,6 +265,11 @@ def verify_blobs(here: Context, wanted: Mapping[Digest, str]) -> tuple[int, list
         except Error as problem:
             problems.append((name, f"{name}: {problem.message}"))
     return size, problems
+
+
+def _state(session: Session) -> str:
+    """A text that differs whenever something happened that may decide a version's fate."""
+    return f"{versions.state(session)}/{edges.count_uses(session)}"
 
 
 def _fingerprint(decisions: list[Decision], garbage: Garbage) -> str:
