@@ -327,6 +327,19 @@ def test_strays_are_garbage_and_no_damage(desk: Desk) -> None:
     assert desk.backend.store.fsck(repair=True).problems == ()
 
 
+def test_old_strays_are_collected_and_young_ones_wait_whatever_the_grace_period(desk: Desk) -> None:
+    """A young stray may be an object that a writer has just written and is about to make known."""
+    desk.log("x")
+    store = desk.backend.blobs.store
+    for key in ("objects/.new-old", "objects/.new-young"):
+        overwrite(store, key, b"half a file")
+    age(store, "objects/.new-old", 2 * DAY_S)
+    assert collect(desk, DAY_S).stray_count == 1
+    assert "objects/.new-old" not in keys(desk.backend)
+    collect(desk, 0)
+    assert "objects/.new-young" in keys(desk.backend)
+
+
 # ---- fsck ------------------------------------------------------------------------------------------------------
 
 

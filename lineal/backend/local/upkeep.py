@@ -21,6 +21,8 @@ from lineal.storage.blobs import Place, is_temporary
 from lineal.storage.digest import Digest
 from lineal.storage.gc import Garbage
 
+_WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
+
 
 class LocalStores(Stores):
     def __init__(self, context: Context) -> None:
@@ -69,6 +71,7 @@ class LocalStores(Stores):
                 index.list_objects(session),
                 self._here.blobs.store.list(),
                 older_than=older_than,
+                strays_older_than=min(older_than, now - _WRITING),
             )
         shown = [d for d in decisions if d.fate != "purge" or d.version.purged_at is None]
         plan = GcPlan(
