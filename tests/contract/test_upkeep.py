@@ -466,3 +466,27 @@ def test_a_small_pack_is_not_rewritten_when_nothing_in_it_died(desk: Desk) -> No
     desk.log("x")
     plan = desk.backend.store.plan_gc(grace_s=0)
     assert (plan.rewrite_count, plan.freed_bytes) == (0, 0)
+
+
+def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_missing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files live on in another version, so that only the manifest itself is gone."""
+    version = desk.log({"a": "x"})
+    desk.log({"a": "x", "b": "y"})
+    desk.backend.artifacts.delete("data:v0")
+    missing = desk.backend.blobs.missing
+
+    def seen_just_before_gc(wanted: Collection[Digest]) -> set[Digest]:
+        monkeypatch.undo()
+        answer = missing(wanted)
+        collect(desk)
+        return answer
+
+    for _ in range(2):  # once read from the store, once remembered
+        monkeypatch.setattr(desk.backend.blobs, "missing", seen_just_before_gc)
+        with pytest.raises(errors.BlobsMissing):
+            desk.backend.artifacts.log("data", "dataset", version.digest)
+        desk.push({"a": "x"})
+        desk.backend.artifacts.manifest(version.digest)
+    assert sound(desk)
