@@ -468,6 +468,28 @@ def test_a_small_pack_is_not_rewritten_when_nothing_in_it_died(desk: Desk) -> No
     assert (plan.rewrite_count, plan.freed_bytes) == (0, 0)
 
 
+@pytest.mark.parametrize("when", ["before the rewrite", "after the rewrite"])
+def test_a_gc_that_another_one_overtakes_gives_up(desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    kept = {"kept": b"k" * 100}
+    desk.log(kept | {"gone": b"g" * 1000})
+    desk.log(kept)
+    desk.backend.artifacts.delete("data:v0")
+    plan = desk.backend.store.plan_gc(grace_s=0)
+    objects = desk.backend.blobs.store
+    look, create = objects.list, objects.create
+
+    def overtaken(*_: object) -> object:
+        monkeypatch.undo()
+        seen = list(look()) if when == "before the rewrite" else create()
+        assert collect(desk).rewrite_count == 1
+        return seen
+
+    monkeypatch.setattr(objects, "list" if when == "before the rewrite" else "create", overtaken)
+    with pytest.raises(errors.PlanOutdated):
+        desk.backend.store.gc(plan)
+    assert sound(desk)
+
+
 def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_missing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

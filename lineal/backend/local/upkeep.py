@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from lineal.backend.local.context import Context
 from lineal.backend.port import Check, GcPlan, Problem, Stores
 from lineal.core import clock
-from lineal.core.errors import Corrupt, Error, NotFound, PlanOutdated
+from lineal.core.errors import BlobNotFound, Corrupt, Error, NotFound, PlanOutdated
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import retention, versions
@@ -20,6 +20,7 @@ from lineal.storage import gc, index
 from lineal.storage.blobs import Place, is_temporary
 from lineal.storage.digest import Digest
 from lineal.storage.gc import Garbage
+from lineal.storage.packs import PackWriter
 
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
@@ -38,10 +39,11 @@ class LocalStores(Stores):
         if fresh.fingerprint != plan.fingerprint:
             raise PlanOutdated("the store has changed since the plan was made; look at a new plan")
         store = self._here.blobs.store
-        packs = {key: gc.rewrite(store, live) for key, live in self._live_in(garbage).items()}
+        packs = self._rewritten(garbage)
         at = clock.now()
         with self._here.database.begin() as session:
-            if _state(session) != ids.state:
+            gone = {*garbage.objects, *garbage.rewrites} - index.list_objects(session).keys()
+            if gone or _state(session) != ids.state:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
@@ -109,6 +111,19 @@ class LocalStores(Stores):
                 )
             )
         return decisions, {placed.version.ref: placed.id for placed in every}
+
+    def _rewritten(self, garbage: Garbage) -> dict[str, PackWriter]:
+        """The new packs, each by the key of the old one. Raises conflict.plan_outdated where another gc was first."""
+        packs: dict[str, PackWriter] = {}
+        try:
+            for key, live in self._live_in(garbage).items():
+                if live:
+                    packs[key] = gc.rewrite(self._here.blobs.store, live)
+        except BlobNotFound:
+            for pack in packs.values():
+                self._here.blobs.store.delete(pack.key)
+            raise PlanOutdated("another gc is at work; look at a new plan when it is done") from None
+        return packs
 
     def _live_in(self, garbage: Garbage) -> dict[str, list[Place]]:
         dead = {place.digest for place in garbage.dead}
