@@ -424,6 +424,38 @@ def test_after_a_repair_logging_again_heals(desk: Desk, tmp_path: Path, where: s
     assert readable(desk, "data", tmp_path / "out") == {path: data.encode() for path, data in files.items()}
 
 
+def test_a_repair_adopts_blobs_that_the_index_had_lost(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    data = os.urandom(5000)
+    (tmp_path / "in/large").write_bytes(data)
+    (tmp_path / "in/small").write_bytes(b"small")
+    desk.backend.artifacts.log("data", "dataset", desk.push_folder(tmp_path / "in"))
+    forget_index(desk.backend)
+    assert named(desk.backend.store.fsck()) == {"local/default/data:v0"}
+    repaired = desk.backend.store.fsck(repair=True)
+    assert (named(repaired), repaired.garbage) == (set(), ())
+    assert sound(desk)
+    assert readable(desk, "data", tmp_path / "out") == {"large": data, "small": b"small"}
+
+
+def test_a_repair_mends_an_index_that_describes_a_blob_wrongly(desk: Desk, tmp_path: Path) -> None:
+    from sqlalchemy import update
+
+    from lineal.backend.local.backend import LocalBackend
+    from lineal.db.schema import blobs
+
+    assert isinstance(desk.backend, LocalBackend)
+    desk.log({"a": "x", "b": "y"})
+    with desk.backend._database.begin() as session:
+        wrong = update(blobs).where(blobs.c.digest == digests.of_bytes(b"x")).values(fast=b"0" * 16, size=7)
+        session.execute(wrong)
+    assert codes(desk.backend.store.fsck()) == {"index_mismatch", "damaged_version"}
+    repaired = desk.backend.store.fsck(repair=True)
+    assert [(p.code, p.repaired) for p in repaired.problems] == [("index_mismatch", True)]
+    assert sound(desk)
+    assert readable(desk, "data", tmp_path / "out") == {"a": b"x", "b": b"y"}
+
+
 def test_a_rebuild_makes_the_index_anew_from_the_store_alone(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     data = os.urandom(5000)

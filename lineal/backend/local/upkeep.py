@@ -150,22 +150,25 @@ class LocalStores(Stores):
         if rebuild:
             problems += self._rebuild()
         places = self._places()
-        bad, size = self._read_all(places)
+        bad, described, size = self._read_all(places)
         garbage, adopted = self._strays()
         if repair:
-            problems += self._repair(bad, adopted)
+            problems += self._repair(bad, described, adopted)
+            (garbage, _), sound = self._strays(), set(self._places())
         else:
             problems += bad.values()
-            garbage += [key for key in adopted if key not in garbage]
-        count, missing = self._check_versions({d for d in places if d not in bad})
+            sound = places.keys() - bad.keys()
+        count, missing = self._check_versions(sound)
         return Check(count, len(places), size, (*problems, *missing), tuple(sorted(garbage)))
 
     def _places(self) -> dict[Digest, Place]:
         with self._here.database.read() as session:
             return {place.digest: place for place, _ in index.list_places(session)}
 
-    def _read_all(self, places: Mapping[Digest, Place]) -> tuple[dict[Digest, Problem], int]:
+    def _read_all(self, places: Mapping[Digest, Place]) -> tuple[dict[Digest, Problem], list[Place], int]:
+        """What is wrong with which blob, the blobs that are only described wrongly, as they are, and bytes read."""
         bad: dict[Digest, Problem] = {}
+        described: list[Place] = []
         size = 0
         for digest, place in places.items():
             try:
@@ -174,10 +177,11 @@ class LocalStores(Stores):
                 if seen != place:
                     text = f"{place.key} holds the blob, but the index describes it wrongly"
                     bad[digest] = Problem("index_mismatch", digests.format(digest), text)
+                    described.append(seen)
             except (Corrupt, NotFound) as problem:
                 code = "damaged_blob" if isinstance(problem, Corrupt) else "lost_blob"
                 bad[digest] = Problem(code, digests.format(digest), problem.message)
-        return bad, size
+        return bad, described, size
 
     def _strays(self) -> tuple[list[str], dict[str, list[Place]]]:
         """Objects that no row knows: mere garbage, and those that hold blobs which the index has lost."""
@@ -197,11 +201,14 @@ class LocalStores(Stores):
                 adopted[stored.key] = [p for p in places if p.digest in wanted]
         return garbage, adopted
 
-    def _repair(self, bad: Mapping[Digest, Problem], adopted: Mapping[str, list[Place]]) -> list[Problem]:
+    def _repair(
+        self, bad: Mapping[Digest, Problem], described: list[Place], adopted: Mapping[str, list[Place]]
+    ) -> list[Problem]:
+        again = bad.keys() - {place.digest for place in described}
         with self._here.database.begin() as session:
-            index.forget(session, list(bad))
+            index.forget(session, list(again))
+            index.describe(session, described)
         mended = [Problem(p.code, p.subject, p.text, repaired=True) for p in bad.values()]
-        again = set(bad)
         for stored in self._here.blobs.store.list():
             try:
                 places = gc.places_in(self._here.blobs.store, stored)
