@@ -346,10 +346,17 @@ def decode(place: Place, stored: bytes) -> bytes:
 
 def read_blob(blobs: Blobs, digest: Digest) -> bytes:
     """The blob's bytes, whole and verified. Raises not_found.blob, corrupt.digest_mismatch."""
-    place = blobs.find([digest]).get(digest)
-    if place is None:
-        raise BlobNotFound(f"the store does not hold {digests.format(digest)}")
-    return decode(place, blobs.store.read(place.key, place.offset, place.length))
+    tried = None
+    while True:  # gc may move a blob to another pack after it was looked up
+        place = blobs.find([digest]).get(digest)
+        if place is None:
+            raise BlobNotFound(f"the store does not hold {digests.format(digest)}")
+        try:
+            return decode(place, blobs.store.read(place.key, place.offset, place.length))
+        except BlobNotFound:
+            if place == tried:
+                raise
+            tried = place
 
 
 def inflate(stored: bytes, codec: int, max_bytes: int = MAX_CODED_BYTES) -> bytes:

@@ -500,6 +500,43 @@ def test_a_small_pack_is_not_rewritten_when_nothing_in_it_died(desk: Desk) -> No
     assert (plan.rewrite_count, plan.freed_bytes) == (0, 0)
 
 
+def test_a_download_survives_gc_moving_its_blobs(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between asking where the blobs lie and reading them, gc may rewrite their pack."""
+    kept = {"kept": b"k" * 100}
+    desk.log(kept | {"gone": b"g" * 1000})
+    version = desk.log(kept)
+    manifest = desk.backend.artifacts.manifest(version.digest)
+    desk.backend.artifacts.delete("data:v0")
+    find = desk.backend.blobs.find
+
+    def found_just_before_gc(wanted: Collection[Digest]) -> dict[Digest, Place]:
+        monkeypatch.undo()
+        places = find(wanted)
+        assert collect(desk).rewrite_count == 1
+        return places
+
+    monkeypatch.setattr(desk.backend.blobs, "find", found_just_before_gc)
+    assert pull(manifest.entries, desk.backend.blobs, tmp_path / "out", desk.cache) == 1
+    assert (tmp_path / "out/kept").read_bytes() == kept["kept"]
+
+
+def test_a_blob_is_read_though_gc_moves_it_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"kept": b"k" * 100}
+    desk.log(kept | {"gone": b"g" * 1000})
+    desk.log(kept)
+    desk.backend.artifacts.delete("data:v0")
+    find = desk.backend.blobs.find
+
+    def found_just_before_gc(wanted: Collection[Digest]) -> dict[Digest, Place]:
+        monkeypatch.undo()
+        places = find(wanted)
+        collect(desk)
+        return places
+
+    monkeypatch.setattr(desk.backend.blobs, "find", found_just_before_gc)
+    assert read_blob(desk.backend.blobs, digests.of_bytes(b"k" * 100)) == b"k" * 100
+
+
 @pytest.mark.parametrize("when", ["before the rewrite", "after the rewrite"])
 def test_a_gc_that_another_one_overtakes_gives_up(desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     kept = {"kept": b"k" * 100}
