@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -147,14 +148,20 @@ class BlobStore:
         for top in (OBJECTS, PACKS):
             found = self.fs.find(self._path(top), detail=True) if self.fs.exists(self._path(top)) else {}
             for path, info in found.items():
-                created = info.get("LastModified") or info.get("created")
-                at = created.timestamp() if hasattr(created, "timestamp") else 0.0
+                at = _seconds(info.get("LastModified") or info.get("created"))
                 yield StoredObject(path[len(self._path("")) :].lstrip("/"), info["size"], at)
 
     def delete(self, key: str) -> None:
         """Removes the object; one that is gone already is no error."""
         with translated(f"object {key}"), suppress(FileNotFoundError):
             self.fs.rm_file(self._path(key))
+
+
+def _seconds(moment: object) -> float:
+    """Seconds since 1970 of what a file system says; now where it says nothing, so that nothing looks old by chance."""
+    if hasattr(moment, "timestamp"):
+        return float(moment.timestamp())
+    return float(moment) if isinstance(moment, int | float) else time.time()
 
 
 class _FsspecWriter:

@@ -1,6 +1,7 @@
 """The sentences of `port.Stores`, held against every implementation: gc, fsck, repair and rebuild."""
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -581,3 +582,10 @@ def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_miss
         desk.push({"a": "x"})
         desk.backend.artifacts.manifest(version.digest)
     assert sound(desk)
+
+
+def test_an_object_just_written_is_listed_as_young(desk: Desk) -> None:
+    before = time.time()
+    desk.log("x")
+    (stored,) = desk.backend.blobs.store.list()
+    assert before - 1 <= stored.modified_at <= time.time()
