@@ -236,11 +236,13 @@ def links_by_id(session: Session) -> dict[int, list[str]]:
 
 
 def state(session: Session) -> str:
-    """A text that differs whenever a version was made, deleted, restored, held, linked, or moved to by an alias."""
+    """A text that differs once a version was made, deleted, restored, held, linked, given a ttl or an alias."""
     held = func.sum(case((versions.c.hold.is_not(None), versions.c.id), else_=0))
     deleted = func.sum(case((versions.c.deleted_at.is_not(None), versions.c.id), else_=0))
     parts = [
-        *session.execute(select(func.max(versions.c.id), func.count(versions.c.ttl_s), held, deleted)).one(),
+        *session.execute(
+            select(func.max(versions.c.id), func.count(versions.c.ttl_s), func.sum(versions.c.ttl_s), held, deleted)
+        ).one(),
         *session.execute(select(func.count(), func.count(memberships.c.unlinked_at))).one(),
         session.scalar(select(func.max(alias_events.c.id))),
     ]
