@@ -41,6 +41,8 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
+    if shell == "bash":  # a colon is part of a ref, not the end of a word
+        click.echo("COMP_WORDBREAKS=${COMP_WORDBREAKS//:/}")
     click.echo(kind(cli, {}, "lineal", "_LINEAL_COMPLETE").source())
 
 
