@@ -27,7 +27,10 @@ def init(name: str | None, force: bool) -> None:
     project = check_name(name or _name_of(Path.cwd()), "project")
     if file.exists() and not force:
         raise InvalidSettings(f"{file.absolute()} is there already; edit it, or replace it with --force")
-    file.write_text(_TEXT.format(project=project), encoding="utf-8")
+    try:
+        file.write_text(_TEXT.format(project=project), encoding="utf-8")
+    except OSError as problem:
+        raise InvalidSettings(f"{file.absolute()} can't be written: {problem.strerror}") from None
     line(f"Wrote {file.absolute()}: what you log and look up below this folder is in the project {project!r}.")
 
 
