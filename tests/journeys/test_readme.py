@@ -42,6 +42,7 @@ def run(page: str, folder: Path, installation: Installation) -> list[str]:
             cwd=folder,
             env=bare | {"HOME": str(home)},
             capture_output=True,
+            check=False,
             text=True,
             timeout=120,
         )
