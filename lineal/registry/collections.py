@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, insert, select, update
 
 from lineal.core.errors import AmbiguousRef, CollectionNotFound, TypeMismatch
-from lineal.core.names import Ref, check_name
+from lineal.core.names import REGISTRY, Ref, check_name
 from lineal.db.schema import aliases, collections, memberships, versions
 from lineal.db.session import Session
 from lineal.registry.model import Collection
@@ -45,8 +45,9 @@ _LIVE_IN = _NAMED_IN.where(_LIVE)
 def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False) -> Found:
     """The collection that `ref` names; `entity` and `project` stand in where it has none.
 
-    Where neither gives a project, the name is looked for in all of them and must be unique. Raises
-    not_found.collection, invalid.ambiguous_ref.
+    Where neither gives a project, the name is looked for in all of them and must be unique; the registry, where a
+    link may bear its source's name, counts only where no other has it. Raises not_found.collection,
+    invalid.ambiguous_ref.
     """
     entity, project = ref.entity or entity, ref.project or project
     asked = {"called": ref.collection, "of": entity}
@@ -56,6 +57,7 @@ def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted
         rows = session.execute(_NAMED_IN if deleted else _LIVE_IN, asked | {"within": project}).all()
     if not rows:
         raise CollectionNotFound(_absent(session, entity, project, ref.collection))
+    rows = [row for row in rows if row.project != REGISTRY] or rows
     if len(rows) > 1:
         places = ", ".join(sorted(f"{row.project}/{row.name}" for row in rows))
         raise AmbiguousRef(f"{ref.collection!r} is in several projects; say which: {places}")

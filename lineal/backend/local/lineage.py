@@ -149,6 +149,8 @@ class LocalLineage(Lineage):
         try:
             wanted = digests.parse(subject)
         except InvalidDigest:
+            if subject.startswith("sha256:"):
+                raise
             with self._here.database.read() as session:
                 return versions.list_by_id(session, [self._here.resolve(session, subject, deleted=True).id])
         with self._here.database.read() as session:
