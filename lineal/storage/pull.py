@@ -52,13 +52,17 @@ def pull(
     corrupt.digest_mismatch naming the file, not_found.blob, invalid.target, unavailable.*; what was already renamed
     stays, and nothing half written does.
     """
-    job = _Pull(blobs, os.path.abspath(os.fspath(target)), cache, mode, progress)
+    root = os.path.abspath(os.fspath(target))
     try:
-        return job.run(entries)
+        job = _Pull(blobs, root, cache, mode, progress)
+        try:
+            return job.run(entries)
+        finally:
+            job.folders.close()
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidTarget(f"{root} is or lies below a file, where a folder belongs") from None
     except OSError as problem:
-        raise from_os_error(problem, f"the files in {job.root}") from problem
-    finally:
-        job.folders.close()
+        raise from_os_error(problem, f"the files in {root}") from problem
 
 
 def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cache) -> list[Entry]:
@@ -325,16 +329,18 @@ class _Folders:
         return self._folder(folder), name
 
     def _folder(self, folder: str) -> int:
-        if not folder:
-            return self._top
-        if folder in self._open:
+        steps = []
+        while folder and folder not in self._open:
+            above, _, name = folder.rpartition("/")
+            steps.append((name, folder))
+            folder = above
+        if folder:
             self._open.move_to_end(folder)
-            return self._open[folder]
-        above, _, name = folder.rpartition("/")
-        descriptor = self._step(self._folder(above), name, folder)
-        self._open[folder] = descriptor
-        if len(self._open) > _OPEN_FOLDERS:
-            os.close(self._open.popitem(last=False)[1])
+        descriptor = self._open[folder] if folder else self._top
+        for name, path in reversed(steps):
+            descriptor = self._open[path] = self._step(descriptor, name, path)
+            if len(self._open) > _OPEN_FOLDERS:
+                os.close(self._open.popitem(last=False)[1])
         return descriptor
 
     def _step(self, above: int, name: str, folder: str) -> int:
