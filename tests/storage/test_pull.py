@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import stat
@@ -94,9 +95,7 @@ def test_files_that_are_right_already_are_left_alone(
     assert pull(entries, blobs, target, cache, mode=mode) == 1
     assert pull(entries, blobs, target, Cache(target.parent / "other"), mode=mode) == 0
     after = {path: os.lstat(target / path).st_ino for path in CONTENTS}
-    assert {p: i for p, i in after.items() if p != "small.txt"} == {
-        p: i for p, i in before.items() if p != "small.txt"
-    }
+    assert {p for p in CONTENTS if after[p] != before[p]} <= {"small.txt"}
 
 
 def test_files_that_nobody_asked_for_are_left_alone(
@@ -153,10 +152,12 @@ def test_hundreds_of_folders_are_no_trouble(blobs: LocalBlobs, cache: Cache, tar
     add_pack(blobs, b"x")
     wanted = [Entry(f"d{n % 150}/e{n % 7}/f{n}", digest_of(b"x"), 1) for n in range(600)]
     cache.trees()  # which opens its database
+    cache.trees()  # which opens its database
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     assert pull(wanted, blobs, target, cache) == 600
     assert matches(wanted, target, cache) == []
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 # ---- links ---------------------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def test_a_damaged_blob_is_told_by_its_file_and_leaves_nothing_wrong(
         damage(object_, place.offset + place.length - 1)
     elif harm == "cut":
         object_.chmod(0o644)
-        os.truncate(object_, place.offset + place.length - 1)
+        os.truncate(object_, place.offset + place.length // 2)
     else:
         object_.unlink()
     with pytest.raises(BlobNotFound if harm == "gone" else DigestMismatch) as caught:
@@ -251,24 +252,16 @@ def test_a_blob_that_the_store_never_had_is_told_by_its_file(blobs: LocalBlobs, 
 @pytest.mark.parametrize("place", ["sub", "sub/deep"])
 @pytest.mark.parametrize("lead", ["outside", "dangling", "inside"])
 def test_a_link_where_a_folder_belongs_is_refused_and_nothing_is_written_behind_it(
-    blobs: LocalBlobs,
-    cache: Cache,
-    target: Path,
-    tmp_path: Path,
-    entries: list[Entry],
-    mode: Mode,
-    place: str,
-    lead: str,
+    blobs: LocalBlobs, cache: Cache, target: Path, entries: list[Entry], mode: Mode, place: str, lead: str
 ) -> None:
-    (tmp_path / "outside").mkdir()
+    outside = target.parent / "outside"
+    outside.mkdir()
     (target / place).parent.mkdir(parents=True)
     (target / "other").mkdir()
-    (target / place).symlink_to(
-        {"outside": tmp_path / "outside", "dangling": "nowhere", "inside": target / "other"}[lead]
-    )
+    (target / place).symlink_to({"outside": outside, "dangling": "nowhere", "inside": target / "other"}[lead])
     with pytest.raises(InvalidTarget):
         pull(entries, blobs, target, cache, mode=mode)
-    assert os.listdir(tmp_path / "outside") == os.listdir(target / "other") == []
+    assert os.listdir(outside) == os.listdir(target / "other") == []
     assert not (target / "nowhere").exists()
 
 
