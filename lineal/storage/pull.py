@@ -55,16 +55,19 @@ def pull(
     corrupt.digest_mismatch naming the file, not_found.blob, invalid.target, unavailable.*; what was already renamed
     stays, and nothing half written does.
     """
-    job = _Pull(blobs, os.path.abspath(os.fspath(target)), cache, mode, progress)
+    root = os.path.abspath(os.fspath(target))
     try:
+        job = _Pull(blobs, root, cache, mode, progress)
         try:
             return job.run(entries)
         except BlobNotFound:  # gc may have moved blobs to another pack after they were looked up
             return job.run(entries)
+        finally:
+            job.folders.close()
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidTarget(f"{root} is or lies below a file, where a folder belongs") from None
     except OSError as problem:
-        raise from_os_error(problem, f"the files in {job.root}") from problem
-    finally:
-        job.folders.close()
+        raise from_os_error(problem, f"the files in {root}") from problem
 
 
 def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cache) -> list[Entry]:
@@ -328,7 +331,7 @@ class _Folders:
     def __init__(self, root: str, *, make: bool) -> None:
         self._root, self._make = root, make
         if make:
-            _make(root)
+            os.makedirs(root, exist_ok=True)
         self._top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
@@ -344,16 +347,18 @@ class _Folders:
             return os.dup(descriptor) if keep else descriptor, name
 
     def _folder(self, folder: str) -> int:
-        if not folder:
-            return self._top
-        if folder in self._open:
+        steps = []
+        while folder and folder not in self._open:
+            above, _, name = folder.rpartition("/")
+            steps.append((name, folder))
+            folder = above
+        if folder:
             self._open.move_to_end(folder)
-            return self._open[folder]
-        above, _, name = folder.rpartition("/")
-        descriptor = self._step(self._folder(above), name, folder)
-        self._open[folder] = descriptor
-        if len(self._open) > _OPEN_FOLDERS:
-            os.close(self._open.popitem(last=False)[1])
+        descriptor = self._open[folder] if folder else self._top
+        for name, path in reversed(steps):
+            descriptor = self._open[path] = self._step(descriptor, name, path)
+            if len(self._open) > _OPEN_FOLDERS:
+                os.close(self._open.popitem(last=False)[1])
         return descriptor
 
     def _step(self, above: int, name: str, folder: str) -> int:
@@ -373,15 +378,6 @@ class _Folders:
         for descriptor in (*self._open.values(), self._top):
             os.close(descriptor)
         self._open.clear()
-
-
-def _make(root: str) -> None:
-    try:
-        os.makedirs(root, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InvalidTarget(f"{root} can't be made: a file is in the way; name another folder") from None
-    except OSError as problem:
-        raise from_os_error(problem, root) from problem
 
 
 def _await(jobs: Sequence[Future[None]]) -> None:
