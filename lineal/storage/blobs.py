@@ -158,7 +158,7 @@ class BlobStore:
 
 
 def _seconds(moment: object) -> float:
-    """Seconds since 1970 as a file system tells them; now where it tells none, so that nothing looks old by chance."""
+    """Seconds since 1970 as a file system tells them; now where it tells none, so that nothing seems old."""
     if hasattr(moment, "timestamp"):
         return float(moment.timestamp())
     return float(moment) if isinstance(moment, int | float) else time.time()
