@@ -158,7 +158,7 @@ def show(ref: str, at: str | None, json_: bool) -> None:
         ("linked as", ", ".join(link.ref for link in links)),
         ("ttl", f"{version.ttl_s} s" if version.ttl_s is not None else ""),
         ("hold", version.hold or ""),
-        ("deleted", moment(version.deleted_at)),
+        ("deleted", moment(version.deleted_at) if version.deleted_at else ""),
         ("metadata", json.dumps(dict(version.metadata), ensure_ascii=False) if version.metadata else ""),
     ]
     for key, value in facts:
@@ -256,6 +256,7 @@ def restore(ref: str, json_: bool) -> None:
 @json_option
 def hold(ref: str, why: str, release: bool, json_: bool) -> None:
     """Keep the version REF from garbage collection, whatever its ttl."""
+    why = why or "held"
     version = here().backend.artifacts.change(ref, hold="" if release else why)
     if json_:
         as_json(version)

@@ -36,15 +36,15 @@ class IndexedObject(NamedTuple):
 
 def missing(session: Session, digests: Collection[Digest]) -> set[Digest]:
     """Those of `digests` that no row knows."""
-    return {Digest(row[0]) for row in session.execute(_MISSING, _asked(digests))} if digests else set()
+    return {row[0] for row in session.execute(_MISSING, _asked(digests)).all()} if digests else set()
 
 
 def find(session: Session, digests: Collection[Digest]) -> dict[Digest, Place]:
     """Where each of `digests` lies, for those that are known."""
     if not digests:
         return {}
-    rows = session.execute(_FIND, _asked(digests))
-    return {Digest(r[0]): Place(*r) for r in rows}
+    rows = session.execute(_FIND, _asked(digests)).all()
+    return {row[0]: Place._make(row) for row in rows}
 
 
 def add(

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
-from itertools import islice
 from typing import NamedTuple
 
 from lineal.core.errors import InvalidSource, SourceChanged
@@ -20,14 +19,15 @@ from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, ZLIB, Blobs, Place, object_key
 from lineal.storage.cache import Cache
 from lineal.storage.digest import Digest
-from lineal.storage.manifest import Entry, Manifest
+from lineal.storage.manifest import Entry, Manifest, uncollected
 from lineal.storage.packs import PackWriter
 from lineal.storage.sources import Source, State, state_of
 
 PACK_LIMIT_BYTES = 128 << 10
-_BATCH_FILES = 512
+_BATCH_FILES, _BATCH_BYTES = 2048, 8 << 20
 _MEDIUM_BYTES = 16 << 20
 _COMPRESS_LEVEL = 6
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe put there must not be waited for
 
 Progress = Callable[[int], None]
 
@@ -78,6 +78,12 @@ class Push:
         With `trust`, a file whose state is remembered isn't read; whether its blob is still there is asked by
         `manifest`. Raises conflict.source_changed, invalid.source, unavailable.*.
         """
+        with uncollected():
+            entries, unread = self._known(sources, trust=trust)
+            return entries + self._read(unread)
+
+    def _known(self, sources: Iterable[Source], *, trust: bool) -> tuple[list[Entry], list[Source]]:
+        """Entries of files whose state is remembered, and the other files."""
         entries: list[Entry] = []
         unread: list[Source] = []
         for folder, group in _by_folder(sources).items():
@@ -90,13 +96,12 @@ class Push:
                     entries.append(Entry(source.path, digest, source.state.size))
                 else:
                     unread.append(source)
-        entries += self._read(unread)
-        return entries
+        return entries, unread
 
     def data(self, path: str, data: bytes) -> Entry:
         """The entry of a file that exists only as `data`."""
         digest = digests.of_bytes(data)
-        if digest in self._blobs.missing([digest]):
+        if digest not in self._places and digest in self._blobs.missing([digest]):
             self._put(digest, data, digests.fast_of_bytes(data))
         return Entry(path, digest, len(data))
 
@@ -120,7 +125,7 @@ class Push:
     def _read(self, sources: Sequence[Source]) -> list[Entry]:
         small = [s for s in sources if s.state.size <= self._pack_limit]
         medium = [s for s in sources if self._pack_limit < s.state.size <= _MEDIUM_BYTES]
-        entries = [entry for batch in _batches(small, _BATCH_FILES) for entry in self._read_small(batch)]
+        entries = [entry for batch in _batches(small) for entry in self._read_small(batch)]
         if medium:
             with ThreadPoolExecutor(2, thread_name_prefix="lineal-push") as pool:
                 entries += pool.map(self._read_large, medium)
@@ -147,7 +152,11 @@ class Push:
             return key
 
         with _opened(source) as file:
-            copied = self._blobs.store.add_file(file, source.state.size, name)
+            _check_unchanged(source, file.fileno())
+            try:
+                copied = self._blobs.store.add_file(file, source.state.size, name)
+            except SourceChanged:
+                raise _changed(source) from None
             _check_unchanged(source, file.fileno())
         place = Place(copied.digest, copied.size, copied.fast, key, 0, copied.size)
         self._blobs.add([place], {key: copied.size})
@@ -198,15 +207,23 @@ def _by_folder(sources: Iterable[Source]) -> dict[str, list[Source]]:
     return folders
 
 
-def _batches(sources: Sequence[Source], count: int) -> Iterator[list[Source]]:
-    waiting = iter(sources)
-    while batch := list(islice(waiting, count)):
+def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
+    """The sources in batches that are read, asked for and written together, bounded in number and bytes."""
+    batch: list[Source] = []
+    size = 0
+    for source in sources:
+        batch.append(source)
+        size += source.state.size
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 
 def _read_file(source: Source) -> _Read:
     try:
-        descriptor = os.open(source.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(source.file, _FLAGS)
         try:
             data = os.read(descriptor, source.state.size + 1)
             _check_unchanged(source, descriptor)
@@ -221,7 +238,7 @@ def _read_file(source: Source) -> _Read:
 
 def _opened(source: Source) -> FileIO:
     try:
-        descriptor = os.open(source.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(source.file, _FLAGS)
     except OSError as problem:
         raise _unreadable(source, problem) from None
     return FileIO(descriptor, "rb")

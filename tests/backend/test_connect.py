@@ -97,3 +97,8 @@ def test_a_file_that_is_no_database_is_told_as_damaged(to: Connect, tmp_path: Pa
     (tmp_path / "lineal.db").write_bytes(b"not a database at all" * 1000)
     with pytest.raises(errors.CorruptDatabase):
         to(str(tmp_path))
+
+
+def test_a_tilde_is_the_home_folder(to: Connect, place) -> None:
+    to("~/store")
+    assert (place.home / "store/lineal.db").is_file()
