@@ -67,8 +67,9 @@ def test_a_file_is_no_store(to: Connect, tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize("name", ["100% ?#&;mode=ro", "ümläut 'quoted\""])
 def test_a_folder_may_have_any_name(to: Connect, tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
+    before = set(tmp_path.iterdir())
     to(str(folder)).runs.start("r1")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [name]
+    assert set(tmp_path.iterdir()) - before == {folder}
     assert (folder / "lineal.db").is_file()
 
 
@@ -97,3 +98,8 @@ def test_a_file_that_is_no_database_is_told_as_damaged(to: Connect, tmp_path: Pa
     (tmp_path / "lineal.db").write_bytes(b"not a database at all" * 1000)
     with pytest.raises(errors.CorruptDatabase):
         to(str(tmp_path))
+
+
+def test_a_tilde_is_the_home_folder(to: Connect, place) -> None:
+    to("~/store")
+    assert (place.home / "store/lineal.db").is_file()

@@ -54,9 +54,8 @@ def test_the_envelope_holds_code_message_and_details() -> None:
 
 
 def test_a_record_is_its_fields_and_its_names() -> None:
-    body = to_json(
-        Logged(version(metadata={"deep": {"x": (1, 2)}}, created_at=datetime(2026, 1, 2, tzinfo=UTC)), True)
-    )
+    logged = version(metadata={"deep": {"x": (1, 2)}}, created_at=datetime(2026, 1, 2, tzinfo=UTC))
+    body = to_json(Logged(logged, True))
     assert json.loads(json.dumps(body)) == body
     assert body["made"] is True
     inner = body["version"]

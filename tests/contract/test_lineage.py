@@ -249,7 +249,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(touched=steps, depth=st.integers(1, 4))
 def test_the_walk_agrees_with_networkx(open_desk: Open, touched: list[tuple[int, int, bool]], depth: int) -> None:
     from lineal.core.clock import new_id

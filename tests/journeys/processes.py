@@ -41,11 +41,12 @@ class Worker:
         assert not failed, failed
         return lines
 
-    def kill(self, after_s: float) -> list[str]:
-        """What it said until it was killed, `after_s` from now."""
+    def kill(self, after_s: float, *, heard: bool = False) -> list[str]:
+        """What it said until it was killed, `after_s` from now, or from its next word if that must be `heard`."""
+        first = [self._heard.recv()] if heard and self._heard.poll(PATIENCE_S) else []
         self.process.join(after_s)
         self.process.kill()
-        return self.said()
+        return first + self.said()
 
     def end(self) -> None:
         if self.process.is_alive():

@@ -33,9 +33,9 @@ def line(session: Session, length: int) -> None:
     made = {"description": "", "created_at": NOON, "created_by": ""}
     numbers = range(1, length + 2)
     session.execute(insert(schema.versions), [{"id": n, "number": n, **version, **made} for n in numbers])
-    for n in range(1, length + 1):
-        edges.record(session, n, n, output=False, at=NOON)
-        edges.record(session, n, n + 1, output=True, at=NOON)
+    used = [{"run_id": n, "output": 0, "version_id": n, "role": "input"} for n in range(1, length + 1)]
+    outputs = [{"run_id": n, "output": 1, "version_id": n + 1, "role": "output"} for n in range(1, length + 1)]
+    session.execute(insert(schema.edges), [{**edge, "recorded_at": NOON} for edge in used + outputs])
 
 
 def test_a_walk_over_more_nodes_than_a_query_can_name(session: Session) -> None:
