@@ -68,7 +68,7 @@ def cache_info(json_: bool) -> None:
 @click.option("--to", "down_to", default="0", help="Stop once it holds no more than this, such as 5GB.")
 @json_option
 def cache_clean(down_to: str, json_: bool) -> None:
-    """Delete cached versions, the longest unused first; all of them, and every file is read again when next logged."""
+    """Delete cached versions, the longest unused first; or all, and every file state with them."""
     from lineal.core.settings import parse_size
 
     cached = here().cache

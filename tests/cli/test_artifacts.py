@@ -95,7 +95,10 @@ def test_add_of_another_type_is_a_conflict(store):
 
 
 def test_get_downloads_and_says_where(store, place):
-    assert store("get", "digits:raw").out == f"default/digits:v0 is in {place.work}/artifacts/digits:v0 (verified)\n"
+    assert (
+        store("get", "digits:raw").out
+        == f"default/digits:v0 is in {place.work}/artifacts/digits:v0: 2 files, 9 bytes, verified\n"
+    )
     assert Path("artifacts/digits:v0/a.csv").read_text() == "x,y\n1,2\n"
     said = store("get", "digits", "-r", "out", "-p", "a.csv", "--mode", "link", "--json")
     assert json.loads(said.out)["path"] == str(place.work / "out")

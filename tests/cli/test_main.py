@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -147,6 +146,5 @@ def test_what_is_only_looked_up_is_not_written_outside_the_store(shell, place):
     assert list(place.work.iterdir()) == []
 
 
-def test_python_dash_m_is_the_same_command():
-    said = subprocess.run([sys.executable, "-m", "lineal", "--version"], capture_output=True, text=True, check=True)
-    assert said.stdout == f"lineal, version {__version__}\n"
+def test_python_dash_m_is_the_same_command(shell):
+    assert shell("python -m lineal --version").stdout == f"lineal, version {__version__}\n"

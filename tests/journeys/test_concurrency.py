@@ -135,7 +135,9 @@ def test_two_gcs_at_once_harm_nobody(tmp_path: Path, here: Here) -> None:
 
 def test_readers_see_whole_versions_while_others_write(tmp_path: Path, here: Here) -> None:
     seed(here, tmp_path, 1)
-    with workers(tmp_path, [("read", "a", "data:v0"), ("log", "w", "15", "large"), ("read", "b", "data:v0")]) as started:
+    with workers(
+        tmp_path, [("read", "a", "data:v0"), ("log", "w", "15", "large"), ("read", "b", "data:v0")]
+    ) as started:
         assert len(started[1].said()) == 15
         (tmp_path / "stop").touch()
         said = [line for worker in (started[0], started[2]) for line in worker.said()]

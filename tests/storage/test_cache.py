@@ -80,14 +80,6 @@ def test_the_newest_note_of_a_file_counts(cache: Cache, tmp_path: Path) -> None:
     assert cache.find(str(file)) == (seen(file), digest_of(b"bb"))
 
 
-def test_names_that_are_no_text_are_remembered(cache: Cache, tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9")
-    file = tmp_path / name
-    file.write_bytes(b"a")
-    note(cache, file, b"a")
-    assert cache.find(str(file)) == cache.known(str(tmp_path))[name] == (seen(file), digest_of(b"a"))
-
-
 def test_what_was_remembered_is_forgotten_on_demand(cache: Cache, tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"a")
