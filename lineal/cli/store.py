@@ -68,10 +68,13 @@ def cache_info(json_: bool) -> None:
 @click.option("--to", "down_to", default="0", help="Stop once it holds no more than this, such as 5GB.")
 @json_option
 def cache_clean(down_to: str, json_: bool) -> None:
-    """Delete cached versions, the longest unused first."""
+    """Delete cached versions, the longest unused first; all of them, and every file is read again when next logged."""
     from lineal.core.settings import parse_size
 
-    gone = here().cache.clean(parse_size(down_to))
+    cached = here().cache
+    gone = cached.clean(parse_size(down_to))
+    if not cached.trees():
+        cached.forget_states()
     freed = sum(tree.size_bytes for tree in gone)
     if json_:
         as_json({"versions": len(gone), "freed_bytes": freed})

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from lineal.db.schema import edges
 from lineal.db.session import Session
@@ -57,9 +57,22 @@ def of_runs(session: Session, runs: Collection[int]) -> list[RowEdge]:
     return found
 
 
+def of_versions(session: Session, versions: Collection[int]) -> list[RowEdge]:
+    """Which runs made and used any of the versions."""
+    waiting, found = sorted(versions), []
+    for start in range(0, len(waiting), _CHUNK):
+        found += _edges(session, edges.c.version_id.in_(waiting[start : start + _CHUNK]))
+    return found
+
+
 def used_versions(session: Session) -> set[int]:
     """Every version that some run has used."""
     return set(session.scalars(select(edges.c.version_id).where(edges.c.output == 0).distinct()))
+
+
+def count_uses(session: Session) -> int:
+    """How many uses of versions by runs are on record."""
+    return session.scalar(select(func.count()).select_from(edges).where(edges.c.output == 0)) or 0
 
 
 def _edges(session: Session, condition: object) -> list[RowEdge]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import zip_longest
 from typing import NamedTuple
 
 from sqlalchemy import delete, insert, select, update
@@ -118,7 +119,7 @@ def events(session: Session, collection: Found, alias: str | None = None) -> lis
 def intervals(moves: list[AliasEvent]) -> list[AliasInterval]:
     """The stretches that the moves of one alias (oldest first) make, oldest first."""
     found: list[AliasInterval] = []
-    for move_, after in zip(moves, [*moves[1:], None], strict=True):
+    for move_, after in zip_longest(moves, moves[1:]):
         if move_.to_number is not None:
             until = after.at if after else None
             found.append(
@@ -136,7 +137,7 @@ def before_now(moves: list[AliasEvent]) -> int | None:
     for move_ in moves:
         if move_.kind == "rollback" and stack:
             stack.pop()
-        elif move_.to_number is not None:
+        elif move_.to_number is not None and stack[-1:] != [move_.to_number]:
             stack.append(move_.to_number)
     return stack[-2] if len(stack) > 1 else None
 

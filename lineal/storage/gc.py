@@ -55,8 +55,12 @@ def find_garbage(
     stored: Iterable[StoredObject],
     *,
     older_than: datetime,
+    strays_older_than: datetime,
 ) -> Garbage:
-    """What is neither live nor younger than `older_than`; a pack is rewritten when more than half of it is dead."""
+    """What is neither live nor younger than `older_than`; a pack is rewritten when more than half of it is dead.
+
+    A stray may be what a writer is about to make known, so that it has an age of its own to reach.
+    """
     dead: list[Place] = []
     kept: dict[str, list[int]] = {}
     waiting_count = waiting_bytes = 0
@@ -75,7 +79,7 @@ def find_garbage(
             gone[key] = found.size
         elif key.endswith(".pack") and (spare := found.size - pack_bytes(kept[key])) > found.size // 2:
             rewrites[key] = spare
-    strays = {o.key: o.size for o in stored if o.key not in objects and o.modified_at < older_than.timestamp()}
+    strays = {o.key: o.size for o in stored if o.key not in objects and o.modified_at < strays_older_than.timestamp()}
     return Garbage(tuple(dead), gone, strays, rewrites, waiting_count, waiting_bytes)
 
 

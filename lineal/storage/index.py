@@ -36,15 +36,15 @@ class IndexedObject(NamedTuple):
 
 def missing(session: Session, digests: Collection[Digest]) -> set[Digest]:
     """Those of `digests` that no row knows."""
-    return {Digest(row[0]) for row in session.execute(_MISSING, _asked(digests))} if digests else set()
+    return {row[0] for row in session.execute(_MISSING, _asked(digests)).all()} if digests else set()
 
 
 def find(session: Session, digests: Collection[Digest]) -> dict[Digest, Place]:
     """Where each of `digests` lies, for those that are known."""
     if not digests:
         return {}
-    rows = session.execute(_FIND, _asked(digests))
-    return {Digest(r[0]): Place(*r) for r in rows}
+    rows = session.execute(_FIND, _asked(digests)).all()
+    return {row[0]: Place._make(row) for row in rows}
 
 
 def add(
@@ -94,6 +94,15 @@ def move(session: Session, places: Collection[Place], key: str, size: int, *, at
         .values(object_id=ids[key], offset=bindparam("to"), length=bindparam("bytes"))
     )
     session.execute(statement, [{"of": p.digest, "to": p.offset, "bytes": p.length} for p in places])
+
+
+def describe(session: Session, places: Collection[Place]) -> None:
+    """Blobs have the size and the xxh3-128 that `places` say; where they lie stays as it is."""
+    statement = (
+        update(blobs).where(blobs.c.digest == bindparam("of")).values(size=bindparam("bytes"), fast=bindparam("hash"))
+    )
+    if places:
+        session.execute(statement, [{"of": p.digest, "bytes": p.size, "hash": p.fast} for p in places])
 
 
 def list_objects(session: Session) -> dict[str, IndexedObject]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Literal
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Literal, NamedTuple
 
 from lineal.core.clock import new_id
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
@@ -30,6 +32,7 @@ from lineal.storage.transfer import Progress
 Mode = Literal["copy", "link"]
 
 _OPEN_FOLDERS = 64
+_AT_ONCE = 4
 _READ_BYTES = 8 << 20
 _WORTH_WAITING_BYTES = 4 << 20
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -57,6 +60,8 @@ def pull(
         job = _Pull(blobs, root, cache, mode, progress)
         try:
             return job.run(entries)
+        except BlobNotFound:  # gc may have moved blobs to another pack after they were looked up
+            return job.run(entries)
         finally:
             job.folders.close()
     except (FileExistsError, NotADirectoryError):
@@ -78,12 +83,21 @@ def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cac
         folders.close()
 
 
+class _Slot(NamedTuple):
+    """A new file on its way: the descriptor of its folder, its temporary name there, its own, and its whole path."""
+
+    folder: int
+    temporary: str
+    name: str
+    path: str
+
+
 class _Pull:
     def __init__(self, blobs: Blobs, root: str, cache: Cache, mode: Mode, progress: Progress | None) -> None:
         self.root, self._blobs, self._cache, self._mode = root, blobs, cache, mode
         self._progress = progress or (lambda _count: None)
         self.folders = _Folders(root, make=True)
-        self._done: list[tuple[str, Digest]] = []
+        self._done: list[tuple[str, State, Digest]] = []
         self._temporary = f".lineal-{new_id()}"
 
     def run(self, entries: Sequence[Entry]) -> int:
@@ -99,11 +113,10 @@ class _Pull:
             (whole if own else packed).append((place.key, place.offset, entry.path, place))
         for path, data, digest in self._packed(sorted(packed)):
             self._write(path, data, digest)
-        for _key, _offset, path, place in whole:
-            self._whole(path, place)
-        for entry in differing:
-            if entry.reference is not None:
-                self._fetch(entry)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lineal-pull") as pool:
+            jobs = [pool.submit(self._whole, path, place) for _key, _offset, path, place in whole]
+            jobs += [pool.submit(self._fetch, entry) for entry in differing if entry.reference is not None]
+            _await(jobs)
         self._remember(sum(e.size or 0 for e in differing))
         return len(differing)
 
@@ -129,7 +142,8 @@ class _Pull:
 
     def _write(self, path: str, data: bytes, digest: Digest) -> None:
         folder, name = self.folders.open(path)
-        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+        slot = _Slot(folder, self._temporary, name, path)
+        descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
         try:
             try:
                 view = memoryview(data)
@@ -139,18 +153,31 @@ class _Pull:
                     os.fchmod(descriptor, 0o444)
             finally:
                 os.close(descriptor)
-            self._rename(folder, name, path)
+            self._rename(slot, digest)
         except BaseException:
-            self._discard(folder)
+            with suppress(OSError):
+                os.unlink(slot.temporary, dir_fd=folder)
             raise
-        self._done.append((path, digest))
         self._progress(len(data))
+
+    @contextmanager
+    def _slot(self, path: str) -> Iterator[_Slot]:
+        """A place for a new file that is to become `path`; what lies there is dropped when the block raises."""
+        folder, name = self.folders.open(path, keep=True)
+        slot = _Slot(folder, f".lineal-{new_id()}", name, path)
+        try:
+            yield slot
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(slot.temporary, dir_fd=folder)
+            raise
+        finally:
+            os.close(folder)
 
     def _fetch(self, entry: Entry) -> None:
         """Copies the bytes behind a reference, which must be of the size and checksum on record, where there are."""
-        folder, name = self.folders.open(entry.path)
-        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
-        try:
+        with self._slot(entry.path) as slot:
+            descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=slot.folder)
             with os.fdopen(descriptor, "wb") as out, references.opened(entry) as stream:
                 copied = copies.hash_through(stream, out.write, entry.size)
             wanted = expected(entry)
@@ -159,30 +186,21 @@ class _Pull:
                     f"{entry.path!r}: the bytes behind its reference are not those on record; nothing was written",
                     path=entry.path,
                 )
-            self._rename(folder, name, entry.path)
-        except BaseException:
-            self._discard(folder)
-            raise
-        self._done.append((entry.path, copied.digest))
+            self._rename(slot, copied.digest)
         self._progress(copied.size)
 
     def _whole(self, path: str, place: Place) -> None:
         source = self._blobs.store.path_of(place.key)
-        folder, name = self.folders.open(path)
-        try:
+        with self._slot(path) as slot:
             if self._mode == "link" and source is not None:
-                self._link(source, folder, path, place)
+                self._link(source, slot, place)
             else:
-                self._copy(source, folder, path, place)
-            self._rename(folder, name, path)
-        except BaseException:
-            self._discard(folder)
-            raise
-        self._done.append((path, place.digest))
+                self._copy(source, slot, place)
+            self._rename(slot, place.digest)
         self._progress(place.size)
 
-    def _copy(self, source: str | None, folder: int, path: str, place: Place) -> None:
-        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+    def _copy(self, source: str | None, slot: _Slot, place: Place) -> None:
+        descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=slot.folder)
         try:
             with self._blobs.store.open(place.key) as file:
                 if source is None:
@@ -194,51 +212,45 @@ class _Pull:
                     right = size == place.size
                     right = right and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
             if not right:
-                raise _mismatch(path, place)
+                raise _mismatch(slot.path, place)
             if self._mode == "link":
                 os.fchmod(descriptor, 0o444)
         finally:
             os.close(descriptor)
 
-    def _link(self, source: str, folder: int, path: str, place: Place) -> None:
+    def _link(self, source: str, slot: _Slot, place: Place) -> None:
         """Gives a link to the store's file the temporary name; the file is verified unless it is remembered."""
         try:
             state = state_of(os.stat(source))
         except FileNotFoundError:
-            raise BlobNotFound(f"the store has lost the bytes of {path!r}; run `lineal fsck`") from None
+            raise BlobNotFound(f"the store has lost the bytes of {slot.path!r}; run `lineal fsck`") from None
         if self._cache.find(source) != (state, place.digest):
             _, fast, size = digests.of_file(source)
             if (fast, size) != (place.fast, place.size):
-                raise _mismatch(path, place)
+                raise _mismatch(slot.path, place)
         try:
-            os.link(source, self._temporary, dst_dir_fd=folder)
+            os.link(source, slot.temporary, dst_dir_fd=slot.folder)
         except OSError as problem:
             if problem.errno not in _NO_LINK:
                 raise
-            os.symlink(source, self._temporary, dir_fd=folder)
+            os.symlink(source, slot.temporary, dir_fd=slot.folder)
 
-    def _rename(self, folder: int, name: str, path: str) -> None:
+    def _rename(self, slot: _Slot, digest: Digest) -> None:
+        folder, temporary, name, path = slot
         try:
-            os.rename(self._temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except (IsADirectoryError, NotADirectoryError):
             raise InvalidTarget(f"{self.root}/{path} is a folder where a file belongs; remove it") from None
-        with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
-            if self._mode == "link":
-                os.unlink(self._temporary, dir_fd=folder)
-
-    def _discard(self, folder: int) -> None:
-        with suppress(OSError):
-            os.unlink(self._temporary, dir_fd=folder)
+        if self._mode == "link":
+            with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
+                os.unlink(temporary, dir_fd=folder)
+        self._done.append((f"{self.root}/{path}", state_of(os.stat(name, dir_fd=folder)), digest))
 
     def _remember(self, size_bytes: int) -> None:
         """Notes what was written, after waiting out the clock's tick where reading again would cost more."""
         if size_bytes >= _WORTH_WAITING_BYTES:
             time.sleep(TICK_NS / 1e9)
-        rows = []
-        for path, digest in self._done:
-            file = f"{self.root}/{path}"
-            with suppress(OSError):
-                rows.append((file, state_of(os.stat(file)), digest))
+        rows = self._done
         if self._mode == "link":
             rows += self._linked(rows)
         self._cache.remember(rows, time.time_ns())
@@ -322,11 +334,17 @@ class _Folders:
             os.makedirs(root, exist_ok=True)
         self._top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def open(self, path: str) -> tuple[int, str]:
-        """The descriptor of the folder that holds `path`, and the last segment. Raises invalid.target, OSError."""
+    def open(self, path: str, *, keep: bool = False) -> tuple[int, str]:
+        """The descriptor of the folder that holds `path`, and the last segment. Raises invalid.target, OSError.
+
+        The descriptor is open until the next call; with `keep` it is the caller's own, to be closed by him.
+        """
         folder, _, name = path.rpartition("/")
-        return self._folder(folder), name
+        with self._lock:
+            descriptor = self._folder(folder)
+            return os.dup(descriptor) if keep else descriptor, name
 
     def _folder(self, folder: str) -> int:
         steps = []
@@ -360,6 +378,17 @@ class _Folders:
         for descriptor in (*self._open.values(), self._top):
             os.close(descriptor)
         self._open.clear()
+
+
+def _await(jobs: Sequence[Future[None]]) -> None:
+    """Returns when all are done; at the first that fails, those that have not begun are dropped, and it is raised."""
+    try:
+        for job in jobs:
+            job.result()
+    except BaseException:
+        for job in jobs:
+            job.cancel()
+        raise
 
 
 def _decoded(path: str, place: Place, stored: bytes) -> bytes:

@@ -58,6 +58,7 @@ def find_files(folder: str | os.PathLike[str], prefix: str = "", *, ignore: Sequ
         raise InvalidSource(f"{given} is not a folder; use add_file for a file")
     walk = _Walk(root, _Ignored(ignore))
     walk.enter_all(root, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
+    names.check_each([source.path for source in walk.found])
     return walk.found
 
 
@@ -86,6 +87,7 @@ class _Walk:
     def _enter(self, folder: str, prefix: str, relative: str, above: tuple[str, ...]) -> list[_Step]:
         """The folders in `folder`, whose files it adds: named from `prefix`, ignored by the path from `relative`."""
         deeper: list[_Step] = []
+        add = self.found.append
         try:
             with os.scandir(folder) as items:
                 for item in items:
@@ -101,15 +103,12 @@ class _Walk:
                         deeper.append((file, f"{prefix}{name}/", f"{relative}{name}/", (*above, file)))
                     else:
                         facts = os.stat(file) if is_link else item.stat(follow_symlinks=False)
-                        self._add(prefix + name, file, facts)
+                        if not stat.S_ISREG(facts.st_mode):
+                            raise InvalidSource(f"{file} is no file but a pipe, a socket or a device; ignore it")
+                        add(Source(prefix + name, file, state_of(facts)))
         except OSError as problem:
             raise InvalidSource(f"{problem.filename or folder} can't be read: {problem.strerror}") from None
         return deeper
-
-    def _add(self, path: str, file: str, facts: os.stat_result) -> None:
-        if not stat.S_ISREG(facts.st_mode):
-            raise InvalidSource(f"{file} is neither a file nor a folder (a pipe, socket or device); ignore it")
-        self.found.append(Source(names.check_path(path), file, state_of(facts)))
 
     def _inside(self, link: str) -> str:
         real = os.path.realpath(link)

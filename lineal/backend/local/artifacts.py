@@ -12,6 +12,7 @@ from lineal.backend.port import Artifacts, Difference, EntryChange, Logged
 from lineal.core import clock, names
 from lineal.core.errors import (
     AliasNotFound,
+    BlobNotFound,
     BlobsMissing,
     EmptyArtifact,
     InvalidArgument,
@@ -23,8 +24,9 @@ from lineal.core.names import REGISTRY, Ref, parse_ref
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import aliases, collections, links, versions
-from lineal.registry.metadata import check_metadata
+from lineal.registry.metadata import check_metadata, check_text
 from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, NewVersion, Version
+from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index
@@ -58,6 +60,11 @@ class LocalArtifacts(Artifacts):
             if alias != names.LATEST:
                 names.check_alias(alias)
         plain, tags = check_metadata(metadata or {}), _checked_tags(tags)
+        check_text(description, "description")
+        if role is not None:
+            names.check_name(role, "role")
+        if ttl_s is not None:
+            check_ttl(ttl_s)
         known = self._known(collection, project, run_id, digest)
         manifest = None if known else self._checked_manifest(digest)
         with self._here.database.begin() as session:
@@ -68,9 +75,9 @@ class LocalArtifacts(Artifacts):
             at = clock.now()
             found = collections.get_or_add(session, self._here.entity, place, collection, type, at=at)
             if manifest is None and not versions.has_content(session, found, digest):
-                manifest = self._here.manifests.get(digest)
+                manifest = self._checked_manifest(digest)
             if manifest is not None:
-                _check_present(session, manifest)
+                _check_present(session, digests.parse(digest), manifest)
             new = NewVersion(
                 digest,
                 manifest.size_bytes if manifest else 0,
@@ -98,9 +105,13 @@ class LocalArtifacts(Artifacts):
             return found is not None and versions.has_content(session, found, digest)
 
     def _checked_manifest(self, digest: str) -> Manifest:
-        if digests.parse(digest) in self._here.blobs.missing([digests.parse(digest)]):
-            raise BlobsMissing("the store doesn't hold the manifest; push it first", digests=[digest])
-        manifest = self._here.manifests.get(digest)
+        absent = BlobsMissing("the store doesn't hold the manifest (any more); push it first", digests=[digest])
+        if self._here.blobs.missing([digests.parse(digest)]):
+            raise absent
+        try:
+            manifest = self._here.manifests.get(digest)
+        except BlobNotFound:
+            raise absent from None
         if not len(manifest):
             raise EmptyArtifact("the artifact has no files; add some before logging it")
         return manifest
@@ -121,6 +132,8 @@ class LocalArtifacts(Artifacts):
         return moved
 
     def use(self, ref: str, run_id: str, *, role: str | None = None) -> Version:
+        if role is not None:
+            names.check_name(role, "role")
         with self._here.database.begin() as session:
             run = runs.get(session, run_id, running=True)
             placed = self._here.resolve(session, ref)
@@ -210,15 +223,15 @@ class LocalArtifacts(Artifacts):
     ) -> Version:
         values: dict[str, Any] = {}
         if description is not None:
-            values["description"] = description
+            values["description"] = check_text(description, "description")
         if metadata is not None:
             values["metadata"] = check_metadata(metadata)
         if tags is not None:
             values["tags"] = list(_checked_tags(tags))
         if ttl_s is not None:
-            values["ttl_s"] = None if ttl_s < 0 else ttl_s
+            values["ttl_s"] = None if ttl_s == -1 else check_ttl(ttl_s)
         if hold is not None:
-            values["hold"] = hold or None
+            values["hold"] = check_text(hold, "hold") or None
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
             if values:
@@ -358,17 +371,19 @@ class LocalArtifacts(Artifacts):
         return {
             candidate
             for candidate in candidates
-            if candidate == text or _names(self._here.manifests.stored(candidate), wanted, text)
+            if candidate == text or holds(self._here.manifests.stored(candidate), wanted)
         }
 
 
-def _names(manifest: Manifest, wanted: digests.Digest, text: str) -> bool:
+def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
+    """Whether a file of the manifest is that blob, or refers to bytes with that checksum."""
+    text = digests.format(wanted)
     return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
 
 
-def _check_present(session: Session, manifest: Manifest) -> None:
+def _check_present(session: Session, digest: digests.Digest, manifest: Manifest) -> None:
     """Blobs that a push found in the store may have been collected since; a version never names what isn't there."""
-    if absent := index.missing(session, manifest.blobs):
+    if absent := index.missing(session, {digest, *manifest.blobs}):
         raise BlobsMissing(
             f"{len(absent)} of the files are not in the store (any more); push them and log again",
             digests=[digests.format(digest) for digest in absent],
