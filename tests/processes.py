@@ -73,6 +73,7 @@ def open_path() -> Iterator[Path]:
     if os.getuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
     yield folder
+    os.chmod(folder, 0o700)
     for place, folders, _ in os.walk(folder):
         for name in folders:
             os.chmod(os.path.join(place, name), 0o700)

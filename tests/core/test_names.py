@@ -362,3 +362,29 @@ def test_a_nul_is_refused_wherever_it_stands_among_other_paths(paths: list[str])
             names.check_paths(paths)
     else:
         assert names.check_each(paths) == "\0".join(paths)
+
+
+# ---- in bulk -------------------------------------------------------------------------------------------------
+
+segments = st.text("ab.:\x00/\\\x1f\u00e9", min_size=1, max_size=4) | st.sampled_from(
+    ["..", ".", "x" * 255, "x" * 256]
+)
+
+
+@given(st.lists(st.lists(segments, max_size=3).map("/".join), max_size=6))
+def test_paths_checked_in_bulk_are_refused_just_as_they_are_one_by_one(paths: list[str]) -> None:
+    def safe(path: str) -> bool:
+        try:
+            names.check_path(path)
+        except InvalidPath:
+            return False
+        return True
+
+    try:
+        names.check_paths(paths)
+    except InvalidPath:
+        assert not all(map(safe, paths))
+    except PathCollision:
+        assert all(map(safe, paths))
+    else:
+        assert all(map(safe, paths))

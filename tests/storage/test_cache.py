@@ -80,6 +80,15 @@ def test_the_newest_note_of_a_file_counts(cache: Cache, tmp_path: Path) -> None:
     assert cache.find(str(file)) == (seen(file), digest_of(b"bb"))
 
 
+def test_a_name_that_is_no_text_is_not_remembered_and_does_no_harm(cache: Cache, tmp_path: Path) -> None:
+    """No entry can have such a name either."""
+    for name in (os.fsdecode(b"caf\xe9"), "a"):
+        (tmp_path / name).write_bytes(b"a")
+        note(cache, tmp_path / name, b"a")
+    assert cache.find(str(tmp_path / os.fsdecode(b"caf\xe9"))) is None
+    assert cache.known(str(tmp_path)) == {"a": (seen(tmp_path / "a"), digest_of(b"a"))}
+
+
 def test_what_was_remembered_is_forgotten_on_demand(cache: Cache, tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"a")
