@@ -31,6 +31,7 @@ from lineal.storage.sources import State
 DEFAULT_SIZE_BYTES = 20_000_000_000
 TICK_NS = 30_000_000
 COARSE_TICK_NS = 2_000_000_000
+_FORMAT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS files (folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL,
@@ -223,7 +224,9 @@ class Cache:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=OFF")
                 connection.execute("PRAGMA wal_autocheckpoint=256")
-                connection.executescript(_SCHEMA)
+                if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, _FORMAT):
+                    raise sqlite3.DatabaseError("a cache of another Lineal")
+                connection.executescript(f"{_SCHEMA} PRAGMA user_version={_FORMAT};")
             except sqlite3.Error:
                 connection.close()
                 raise

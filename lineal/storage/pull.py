@@ -78,7 +78,7 @@ def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cac
     except (OSError, InvalidTarget):
         return list(entries)
     try:
-        return list(_Local(root, folders, cache).differing(entries))
+        return list(_Local(root, folders, cache, links=True).differing(entries))
     finally:
         folders.close()
 
@@ -101,7 +101,8 @@ class _Pull:
         self._temporary = f".lineal-{new_id()}"
 
     def run(self, entries: Sequence[Entry]) -> int:
-        differing = list(_Local(self.root, self.folders, self._cache).differing(entries))
+        local = _Local(self.root, self.folders, self._cache, links=self._mode == "link")
+        differing = list(local.differing(entries))
         wanted = [entry for entry in differing if entry.digest is not None]
         places = self._blobs.find({e.digest for e in wanted if e.digest})
         self._check_found(wanted, places)
@@ -273,10 +274,10 @@ def expected(entry: Entry) -> Digest | None:
 
 
 class _Local:
-    """What is in the target already."""
+    """What is in the target already. Without `links`, a link of either kind is no copy and counts as missing."""
 
-    def __init__(self, root: str, folders: _Folders, cache: Cache) -> None:
-        self._root, self._folders, self._cache = root, folders, cache
+    def __init__(self, root: str, folders: _Folders, cache: Cache, *, links: bool) -> None:
+        self._root, self._folders, self._cache, self._links = root, folders, cache, links
         self._known: dict[str, dict[str, tuple[tuple[int, int, int, int], Digest]]] = {}
 
     def differing(self, entries: Sequence[Entry]) -> Iterator[Entry]:
@@ -309,7 +310,9 @@ class _Local:
         try:
             folder, name = self._folders.open(path)
             facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if stat.S_ISLNK(facts.st_mode):
+            if not self._links and facts.st_nlink > 1:
+                return None
+            if self._links and stat.S_ISLNK(facts.st_mode):
                 facts = os.stat(name, dir_fd=folder)
         except OSError:
             return None

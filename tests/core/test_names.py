@@ -388,3 +388,11 @@ def test_paths_checked_in_bulk_are_refused_just_as_they_are_one_by_one(paths: li
         assert all(map(safe, paths))
     else:
         assert all(map(safe, paths))
+
+
+def test_a_path_has_at_most_255_segments() -> None:
+    assert names.check_path("/".join(["a"] * 255))
+    assert names.check_each(["/".join(["a"] * 255), "b"])
+    for paths in (["/".join(["a"] * 256)], ["b", "/".join(["a"] * 256)]):
+        with pytest.raises(InvalidPath):
+            names.check_each(paths)

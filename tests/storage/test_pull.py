@@ -183,6 +183,20 @@ def test_copied_files_share_nothing_and_may_be_written(
         assert facts.st_mode & stat.S_IWUSR
 
 
+def test_copies_take_the_place_of_links_so_that_writing_them_spares_the_store(
+    tmp_path: Path, cache: Cache, target: Path
+) -> None:
+    blobs = folder_blobs(tmp_path / "linked")
+    entries = store(blobs)
+    pull(entries, blobs, target, cache, mode="link")
+    assert (target / "large.bin").stat().st_nlink == 2
+    pull(entries, blobs, target, cache, mode="copy")
+    assert (target / "large.bin").stat().st_nlink == 1
+    (target / "large.bin").write_bytes(b"mine")
+    shutil.rmtree(target)
+    assert pull(entries, blobs, target, cache) == len(entries)
+
+
 def test_a_link_to_a_damaged_object_is_not_made(
     blobs: LocalBlobs, cache: Cache, target: Path, entries: list[Entry]
 ) -> None:
