@@ -33,23 +33,18 @@ def main() -> None:
     doubtful = (likeness[np.arange(len(labels)), labels] == 0) & (likeness.max(axis=1) == 1)  # all five disagree
     doubtful &= np.arange(len(labels)) < 48 * SHARD
     with tempfile.TemporaryDirectory() as folder, lineal.init(job_type="prepare") as run:
-        raw = lineal.Artifact(
-            "digits", "dataset", "Handwritten digits, 8×8", {"source": "scikit-learn", "images": len(labels)}
-        )
+        facts = {"source": "scikit-learn", "images": len(labels)}
+        raw = lineal.Artifact("digits", "dataset", "Handwritten digits, 8×8", facts)
         write(Path(folder, "raw"), images, labels, np.ones(len(labels), dtype=bool))
         raw.add_dir(Path(folder, "raw"))
         run.log_artifact(raw)
-        clean = lineal.Artifact(
-            "digits",
-            "dataset",
-            "Without doubtful labels",
-            {"source": "scikit-learn", "images": int((~doubtful).sum())},
-        )
+        facts["images"] = int((~doubtful).sum())
+        clean = lineal.Artifact("digits", "dataset", "Without doubtful labels", facts)
         write(Path(folder, "clean"), images, labels, ~doubtful)
         clean.add_dir(Path(folder, "clean"))
         run.log_artifact(clean)
         print(
-            f"logged {raw.name}: {raw.file_count} files, then {clean.name}: {doubtful.sum()} doubtful images left out"
+            f"logged {raw.name} ({raw.file_count} files) and, without {doubtful.sum()} doubtful images, {clean.name}"
         )
 
 

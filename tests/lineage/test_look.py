@@ -100,7 +100,7 @@ def test_facts_are_told_to_people() -> None:
         "began": datetime(2026, 5, 1, 12, 0, 1, 5, tzinfo=UTC),
     }
     assert look.facts(run("a", detail=facts)) == [
-        ("size", "3.0 MiB"),
+        ("size", "3.1 MB"),
         ("small", "12 bytes"),
         ("dirty", "yes"),
         ("clean", "no"),

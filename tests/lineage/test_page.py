@@ -108,7 +108,7 @@ def test_the_data_tell_what_the_panel_shows(demo: Graph) -> None:
     assert model["time"] == "2026-05-01 13:00:00 UTC"
     assert document["title"] == "Digits"
     older = next(node for node in document["nodes"] if node["name"] == "classifier:v0")
-    assert older["facts"] == [["size", "2.0 KiB"], ["digest", "sha256:00ff"]]
+    assert older["facts"] == [["size", "2.0 kB"], ["digest", "sha256:00ff"]]
 
 
 def test_the_legend_names_each_type_once(demo: Graph) -> None:
