@@ -70,10 +70,8 @@ def main() -> int:
     rows, failed = _measure(asked, installed)
     titles = {name: found.title for name, found in installed.items()}
     titles["lineal"] += f" ({_commit()})"
-    form = (
-        "A small form, which shows only that it works." if asked.quick else f"{asked.runs} runs of each, interleaved."
-    )
-    page = table.report(table.Results(rows, titles, absent | failed), machine.facts(asked.work), form=form)
+    results = table.Results(rows, titles, absent | failed, small=asked.quick)
+    page = table.report(results, machine.facts(asked.work), runs=asked.runs)
     print(page)
     if asked.out is not None:
         asked.out.write_text(page, encoding="utf-8")

@@ -98,6 +98,20 @@ def warm(*places: Path, above_bytes: int = 64 << 20) -> None:
                         pass
 
 
+def settle(folder: Path, size_bytes: int) -> None:
+    """Writes out what earlier steps left, and takes hold of free memory for as many bytes as the next one may write.
+
+    A virtual machine gives memory that lies idle back to its host, and the first touch of a page is then several
+    times as slow as copying into it; without this, whoever comes after a pause would pay.
+    """
+    scratch, zeros = folder / "scratch", bytes(8 << 20)
+    with scratch.open("wb", buffering=0) as file:
+        for _ in range(0, size_bytes, len(zeros)):
+            file.write(zeros)
+    scratch.unlink()
+    os.sync()
+
+
 def note(text: str) -> None:
     """Says something in the cell's log."""
     print(text, file=sys.stderr, flush=True)

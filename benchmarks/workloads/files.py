@@ -208,6 +208,7 @@ class Steps:
         if not whole:
             shutil.copytree(given, self.adapter.source)
         cell.warm(given, above_bytes=0)
+        self._settled_bytes = 2 * (given.stat().st_size if whole else cell.disk_usage(given))
 
     def put(self, step: str) -> None:
         """Logs the data as it is now."""
@@ -225,7 +226,7 @@ class Steps:
         self.adapter.prepare(step)
         if self._cell.form == "file":
             cell.warm(self._given, self._cell.folder)
-        os.sync()
+        cell.settle(self._cell.folder, self._settled_bytes)
         before, objects = self._usage(), self.adapter.object_count()
         seconds = cell.timed(action)
         os.sync()
