@@ -36,8 +36,7 @@ def run(job: Job, installed: Installed, *, work: Path, data: Path) -> list[dict[
     """The cell's measurements, each with the peak memory of its processes. Raises CellFailed."""
     folder = work / "cell"
     shutil.rmtree(folder, ignore_errors=True)
-    for part in ("home", "at"):
-        (folder / part).mkdir(parents=True)
+    (folder / "at/home").mkdir(parents=True)
     try:
         if job.seeded:
             _start(job, installed, folder, data, "--seed")
@@ -53,7 +52,7 @@ def _start(job: Job, installed: Installed, folder: Path, data: Path, *more: str)
     command = [str(installed.python), str(job.script), "--system", installed.system.name, "--form", job.form, *more]
     command += ["--folder", str(folder / "at"), "--data", str(data), "--results", str(folder / "results.jsonl")]
     command += ["--quick"] if job.quick else []
-    variables = environment(folder / "home")
+    variables = environment(folder / "at/home")
     variables["PATH"] = f"{installed.python.parent}{os.pathsep}{variables['PATH']}"
     if installed.system is not LINEAL:
         del variables["PYTHONPATH"]

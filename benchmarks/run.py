@@ -1,6 +1,6 @@
 """Measures what we claim about speed, against peers, in one command.
 
-    python benchmarks/run.py [--quick] [--only NAME …] [--runs N] [--out FILE.md] [--work FOLDER]
+    python benchmarks/run.py [--quick] [--only NAME …] [--peers NAME …] [--runs N] [--out FILE.md] [--work FOLDER]
 
 Each peer gets a virtual environment (`BENCHMARK_VENVS`: a folder of existing ones); the files to log are made once
 (`BENCHMARK_DATA`: the folder they are in). Every cell, one system doing one family of work, is a fresh process in a
@@ -56,6 +56,7 @@ class Asked:
 
     quick: bool
     only: Sequence[str]
+    peers: Sequence[str]
     runs: int
     out: Path | None
     work: Path
@@ -82,17 +83,19 @@ def _parse() -> Asked:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--peers", nargs="+", choices=[name for name in SYSTEMS if name != LINEAL.name], default=None)
     parser.add_argument("--runs", type=int)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--work", type=Path, default=HERE / ".work")
     given = parser.parse_args()
+    peers = list(SYSTEMS) if given.peers is None else given.peers
     runs = given.runs or (1 if given.quick else 3)
-    return Asked(given.quick, given.only, runs, given.out, given.work.absolute())
+    return Asked(given.quick, given.only, peers, runs, given.out, given.work.absolute())
 
 
 def _systems(asked: Asked, venvs: Path) -> tuple[dict[str, Installed], dict[str, str]]:
     """The systems that take part, Lineal first, and why the others don't."""
-    wanted = {name for workload in asked.only for name in WORKLOADS[workload].systems}
+    wanted = {name for workload in asked.only for name in WORKLOADS[workload].systems if name in asked.peers}
     installed, absent = {}, {}
     for name, system in SYSTEMS.items():
         if system is LINEAL or name in wanted:

@@ -208,7 +208,7 @@ class Steps:
         if not whole:
             shutil.copytree(given, self.adapter.source)
         cell.warm(given, above_bytes=0)
-        self._settled_bytes = 2 * (given.stat().st_size if whole else cell.disk_usage(given))
+        self._settled_bytes = (given.stat().st_size if whole else cell.disk_usage(given)) * 5 // 4
 
     def put(self, step: str) -> None:
         """Logs the data as it is now."""
