@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lineal.client.artifact import Artifact, ArtifactEntry
+    from lineal.client.artifact import Artifact
+    from lineal.client.entry import ArtifactEntry
     from lineal.client.query import Api
     from lineal.client.run import Run, finish, init, link_artifact, log_artifact, use_artifact
     from lineal.client.serving import download
@@ -45,7 +46,7 @@ __all__ = [
 _FROM = {
     "Api": "lineal.client.query",
     "Artifact": "lineal.client.artifact",
-    "ArtifactEntry": "lineal.client.artifact",
+    "ArtifactEntry": "lineal.client.entry",
     "Run": "lineal.client.run",
     "download": "lineal.client.serving",
     "finish": "lineal.client.run",

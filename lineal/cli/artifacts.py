@@ -158,7 +158,7 @@ def show(ref: str, at: str | None, json_: bool) -> None:
         ("linked as", ", ".join(link.ref for link in links)),
         ("ttl", f"{version.ttl_s} s" if version.ttl_s is not None else ""),
         ("hold", version.hold or ""),
-        ("deleted", moment(version.deleted_at)),
+        ("deleted", moment(version.deleted_at) if version.deleted_at else ""),
         ("metadata", json.dumps(dict(version.metadata), ensure_ascii=False) if version.metadata else ""),
     ]
     for key, value in facts:

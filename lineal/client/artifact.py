@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import IO, Any
 
 from lineal.backend.port import Logged
 from lineal.client.connection import Connection, connection
+from lineal.client.entry import ArtifactEntry, PathLike
+from lineal.client.folder import check_own, differences, prune
 from lineal.client.progress import shown
 from lineal.core import names
-from lineal.core.clock import parse_duration
+from lineal.core.clock import format_time, new_id, parse_duration
 from lineal.core.errors import (
     ArtifactLogged,
     BlobsMissing,
@@ -22,7 +25,6 @@ from lineal.core.errors import (
     EmptyArtifact,
     EntryNotFound,
     InvalidArgument,
-    InvalidTarget,
     RunNotFound,
 )
 from lineal.lineage.model import Direction, Graph
@@ -30,12 +32,10 @@ from lineal.registry.model import AliasEvent, Version
 from lineal.storage import digest as digests
 from lineal.storage import references, sources
 from lineal.storage.manifest import Entry, Manifest
-from lineal.storage.pull import Mode, expected, matches
+from lineal.storage.pull import Mode, matches
 from lineal.storage.sources import Source
 from lineal.storage.transfer import Push
 from lineal.tracking.model import Run as RunRecord
-
-PathLike = str | os.PathLike[str]
 
 
 class Artifact:
@@ -58,12 +58,13 @@ class Artifact:
         self._type = names.check_name(type, "type")
         self.description = description or ""
         self.metadata: dict[str, Any] = dict(metadata or {})
-        self.ttl: timedelta | None = parse_duration(ttl) if isinstance(ttl, str) else ttl
+        self.ttl = ttl
         self.tags: list[str] = []
         self.aliases: list[str] = []
         self._sources: dict[str, Source] = {}
         self._entries: dict[str, Entry] = {}
-        self._staging: tempfile.TemporaryDirectory[str] | None = None
+        self._unstage: weakref.finalize[..., Artifact] | None = None
+        self._staging = ""
         self._version: Version | None = None
         self._connection: Connection | None = None
 
@@ -80,14 +81,23 @@ class Artifact:
         self.ttl = None if version.ttl_s is None else timedelta(seconds=version.ttl_s)
         self.tags, self.aliases = list(version.tags), list(version.aliases)
         self._sources, self._entries = {}, {}
-        if self._staging is not None:
-            self._staging.cleanup()
-            self._staging = None
+        if self._unstage is not None:
+            self._unstage()
+            self._unstage = None
 
     def __repr__(self) -> str:
         return f"<Artifact {self.qualified_name} ({self.type})>"
 
     # ---- what it is ------------------------------------------------------------------------------------------
+
+    @property
+    def ttl(self) -> timedelta | None:
+        """How long gc must keep it at least; None: for ever. May be set as a text such as "30d"."""
+        return self._ttl
+
+    @ttl.setter
+    def ttl(self, value: timedelta | str | None) -> None:
+        self._ttl = parse_duration(value) if isinstance(value, str) else value
 
     @property
     def logged(self) -> bool:
@@ -137,8 +147,6 @@ class Artifact:
     @property
     def created_at(self) -> str:
         """When it was logged, RFC 3339."""
-        from lineal.core.clock import format_time
-
         return format_time(self._pinned.created_at)
 
     @property
@@ -189,8 +197,7 @@ class Artifact:
         """Adds every file below the folder, below `name` if given. `ignore`: patterns such as `*.tmp`, `.git/`."""
         self._check_draft()
         for source in sources.find_files(local_path, name or "", ignore=ignore):
-            self._entries.pop(source.path, None)
-            self._sources[source.path] = source
+            self._put_source(source)
 
     def add_reference(
         self, uri: str, name: str | None = None, *, checksum: bool = True, max_objects: int = references.MAX_OBJECTS
@@ -211,7 +218,8 @@ class Artifact:
     def new_file(self, name: str, mode: str = "w", encoding: str | None = None) -> Iterator[IO[Any]]:
         """A file to write into, which becomes the entry `name` when it is closed without an error."""
         self._check_draft()
-        path = self._stage(names.check_path(name))
+        names.check_path(name)
+        path = self._stage()
         with open(path, mode, encoding=encoding or (None if "b" in mode else "utf-8")) as file:
             yield file
         self._put_source(sources.find_file(path, name))
@@ -227,16 +235,17 @@ class Artifact:
             return ArtifactEntry(self, self._entries[name])
         if not isinstance(obj, bytes | str):
             raise InvalidArgument(f"can't add a {obj.__class__.__name__}; add a file, bytes, a text or an entry")
+        data = obj.encode() if isinstance(obj, str) else obj
         with self.new_file(name, "wb") as file:
-            file.write(obj.encode() if isinstance(obj, str) else obj)
-        return ArtifactEntry(self, Entry(name, None, len(obj)))
+            file.write(data)
+        return ArtifactEntry(self, Entry(name, None, len(data)))
 
     def remove(self, item: str | ArtifactEntry) -> None:
         """Takes the file, or every file below the folder, out of the draft. Raises not_found.entry."""
         self._check_draft()
         path = item.path if isinstance(item, ArtifactEntry) else item
         doomed = [p for p in (*self._sources, *self._entries) if names.under_prefix(p, path)]
-        if not doomed:
+        if not doomed or not path.strip("/"):
             raise EntryNotFound(f"{self.name} has no file {path!r}")
         for gone in doomed:
             self._sources.pop(gone, None)
@@ -251,12 +260,12 @@ class Artifact:
         self._sources.pop(entry.path, None)
         self._entries[entry.path] = entry
 
-    def _stage(self, name: str) -> str:
-        if self._staging is None:
-            self._staging = tempfile.TemporaryDirectory(prefix="lineal-")
-        path = os.path.join(self._staging.name, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        return path
+    def _stage(self) -> str:
+        """A fresh place for a file's bytes until they are logged or the draft is forgotten."""
+        if self._unstage is None:
+            self._staging = tempfile.mkdtemp(prefix="lineal-")
+            self._unstage = weakref.finalize(self, shutil.rmtree, self._staging, ignore_errors=True)
+        return os.path.join(self._staging, new_id())
 
     def _check_draft(self) -> None:
         if self._version is not None:
@@ -287,10 +296,10 @@ class Artifact:
                 digests.format(digest),
                 project=project,
                 run_id=run_id,
-                aliases=[*self.aliases, *aliases],
+                aliases=names.texts(self.aliases, aliases, what="aliases"),
                 description=self.description,
                 metadata=self.metadata,
-                tags=[*self.tags, *tags],
+                tags=names.texts(self.tags, tags, what="tags"),
                 ttl_s=None if self.ttl is None else int(self.ttl.total_seconds()),
                 role=role,
             )
@@ -340,10 +349,8 @@ class Artifact:
     def file(self, root: PathLike | None = None) -> str:
         """The path of the one file of an artifact that has just one, downloaded. Raises invalid.argument."""
         entries = self.manifest.entries
-        if len(entries) != 1:
-            raise InvalidArgument(
-                f"{self.name} has {len(entries)} files; use download() or get_entry(path).download()"
-            )
+        if (count := len(entries)) != 1:
+            raise InvalidArgument(f"{self.name} has {count} files; use download() or get_entry(path).download()")
         return os.path.join(self.download(root), entries[0].path)
 
     def checkout(self, root: PathLike | None = None) -> str:
@@ -352,24 +359,9 @@ class Artifact:
         Raises invalid.target for a folder that is the home or working folder, or one above it.
         """
         where = os.path.realpath(root or os.path.join("artifacts", self._pinned.name))
-        for kept in (os.path.realpath(Path.home()), os.path.realpath(os.getcwd())):
-            if kept == where or kept.startswith(where.rstrip("/") + "/"):
-                raise InvalidTarget(f"{where} holds your home or working folder; check out into a folder of its own")
-        self.download(where)
-        wanted = set(self.manifest.by_path)
-        for folder, folders, files in os.walk(where, topdown=False):
-            for name in files:
-                path = os.path.join(folder, name)
-                if os.path.relpath(path, where) not in wanted:
-                    os.unlink(path)
-            for name in folders:
-                path = os.path.join(folder, name)
-                if os.path.islink(path):
-                    os.unlink(path)
-                    continue
-                with suppress(OSError):
-                    os.rmdir(path)
-        return where
+        check_own(where)
+        prune(where, self.manifest.by_path)  # first, since a folder may stand where a file belongs
+        return self.download(where)
 
     def verify(self, root: PathLike | None = None) -> None:
         """Nothing where every file below `root` is as logged, and no other is there; every byte is read.
@@ -377,13 +369,10 @@ class Artifact:
         Raises corrupt.digest_mismatch naming what differs.
         """
         where = os.path.abspath(root or os.path.join("artifacts", self._pinned.name))
-        wanted = self.manifest.by_path
-        wrong = [path for path, entry in wanted.items() if _digest_of(os.path.join(where, path)) != expected(entry)]
-        found = (os.path.join(folder, name) for folder, _, files in os.walk(where) for name in files)
-        wrong += [path for file in found if (path := os.path.relpath(file, where)) not in wanted]
+        wrong = differences(where, self.manifest.by_path)
         if wrong:
-            shown_ = ", ".join(sorted(wrong)[:10]) + (" …" if len(wrong) > 10 else "")
-            raise DigestMismatch(f"{where} is not {self.name}: {shown_}", paths=sorted(wrong))
+            shown_ = ", ".join(wrong[:10]) + (" …" if len(wrong) > 10 else "")
+            raise DigestMismatch(f"{where} is not {self.name}: {shown_}", paths=wrong)
 
     def is_current(self, root: PathLike) -> bool:
         """Whether the folder holds all its files as logged; reads only those that changed since last seen."""
@@ -400,8 +389,9 @@ class Artifact:
         for alias in self.aliases:
             if alias not in version.aliases and alias != names.LATEST:
                 store.move_alias(version.ref, alias)
+        collection, _, _ = version.ref.rpartition(":")
         for alias in set(version.aliases) - set(self.aliases):
-            store.remove_alias(f"{version.entity}/{version.project}/{version.collection}:{alias}")
+            store.remove_alias(f"{collection}:{alias}")
         changed = store.change(
             version.ref,
             description=self.description,
@@ -418,7 +408,9 @@ class Artifact:
 
     def link(self, target_path: str, aliases: Sequence[str] = ()) -> Artifact:
         """The version as the registry collection `registry/<collection>` shows it; no bytes are copied."""
-        linked = self._online.backend.artifacts.link(self._pinned.ref, target_path, aliases=list(aliases))
+        linked = self._online.backend.artifacts.link(
+            self._pinned.ref, target_path, aliases=names.texts(aliases, what="aliases")
+        )
         return Artifact._logged_as(linked, self._online)
 
     def unlink(self) -> None:
@@ -442,9 +434,8 @@ class Artifact:
 
     def history(self) -> list[AliasEvent]:
         """Every alias move of its collection, oldest first."""
-        version = self._pinned
-        ref = f"{version.entity}/{version.project}/{version.collection}"
-        return self._online.backend.artifacts.list_alias_events(ref)
+        collection, _, _ = self._pinned.ref.rpartition(":")
+        return self._online.backend.artifacts.list_alias_events(collection)
 
     @property
     def _pinned(self) -> Version:
@@ -454,49 +445,6 @@ class Artifact:
 
     @property
     def _online(self) -> Connection:
+        _ = self._pinned
         assert self._connection is not None
         return self._connection
-
-
-class ArtifactEntry:
-    """One file of an artifact."""
-
-    def __init__(self, artifact: Artifact, entry: Entry) -> None:
-        self.artifact = artifact
-        self._entry = entry
-
-    def __repr__(self) -> str:
-        return f"<ArtifactEntry {self.path} of {self.artifact.name}>"
-
-    @property
-    def path(self) -> str:
-        return self._entry.path
-
-    @property
-    def digest(self) -> str | None:
-        """`sha256:…` of its bytes; None for a draft's file or a reference without checksum."""
-        wanted = expected(self._entry)
-        return digests.format(wanted) if wanted else None
-
-    @property
-    def size(self) -> int | None:
-        """Its bytes; None for a reference of unknown size."""
-        return self._entry.size
-
-    @property
-    def ref(self) -> str | None:
-        """The URI it refers to, for a reference."""
-        return self._entry.reference.uri if self._entry.reference else None
-
-    def download(self, root: PathLike | None = None, mode: Mode = "copy") -> str:
-        """The path of the file, downloaded below `root` (default as for the whole artifact) and verified."""
-        where = os.path.abspath(root or os.path.join("artifacts", self.artifact._pinned.name))
-        self.artifact._online.pull([self._entry], where, mode=mode, what=f"get {self.path}")
-        return os.path.join(where, self.path)
-
-
-def _digest_of(path: str) -> digests.Digest | None:
-    try:
-        return digests.of_file(path)[0]
-    except OSError:
-        return None

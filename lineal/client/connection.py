@@ -37,6 +37,14 @@ class Connection:
         with shown(what, sum(entry.size or 0 for entry in entries)) as progress:
             return pull(entries, self.backend.blobs, root, self.cache, mode=mode, progress=progress)
 
+    def close(self) -> None:
+        """Frees what it holds open; it can't be used afterwards."""
+        made = self.__dict__
+        if "backend" in made:
+            self.backend.close()
+        if "cache" in made:
+            self.cache.close()
+
 
 _open: dict[Settings, Connection] = {}
 _lock = threading.Lock()
@@ -49,3 +57,11 @@ def connection(**given: Any) -> Connection:
         if settings not in _open:
             _open[settings] = Connection(settings)
         return _open[settings]
+
+
+def close_all() -> None:
+    """Closes the process's connections and forgets them; the next use opens a fresh one."""
+    with _lock:
+        for open_ in _open.values():
+            open_.close()
+        _open.clear()

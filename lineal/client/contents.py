@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from lineal.backend.port import Difference
 from lineal.client.connection import Connection
+from lineal.core.errors import BlobNotFound
 from lineal.storage import headers
 from lineal.storage.blobs import RAW, decode
 from lineal.storage.headers import HeaderChange
@@ -48,7 +49,9 @@ def _header(conn: Connection, entry: Entry) -> headers.Header | None:
 def _opened(conn: Connection, entry: Entry) -> Iterator[BinaryIO]:
     assert entry.digest is not None
     blobs = conn.backend.blobs
-    place = blobs.find([entry.digest])[entry.digest]
+    place = blobs.find([entry.digest]).get(entry.digest)
+    if place is None:
+        raise BlobNotFound(f"the store has lost the bytes of {entry.path!r}; run `lineal fsck`")
     if place.codec == RAW and not place.key.endswith(".pack"):
         with blobs.store.open(place.key) as file:
             yield cast(BinaryIO, file)

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from lineal.client.artifact import Artifact, PathLike
+from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection, connection
+from lineal.client.entry import PathLike
 from lineal.core import names
 from lineal.core.clock import new_run_id
 from lineal.core.errors import InvalidArgument, RunNotFound
@@ -18,7 +19,7 @@ from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
 
 _current: Run | None = None
-_failed = False
+_end_state: RunState = "finished"
 
 
 class Config(MutableMapping[str, Any]):
@@ -48,7 +49,7 @@ class Config(MutableMapping[str, Any]):
 
     def __getattr__(self, key: str) -> Any:
         try:
-            return self._values[key]
+            return self.__dict__["_values"][key]  # not by attribute: a copy under way has none yet
         except KeyError:
             raise AttributeError(f"the run's config has no {key!r}") from None
 
@@ -111,7 +112,7 @@ class Run:
         self, artifact_or_name: Artifact | str, type: str | None = None, use_as: str | None = None
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
-        ref = artifact_or_name.qualified_name if isinstance(artifact_or_name, Artifact) else artifact_or_name
+        ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
         if use_as is not None:
             names.check_name(use_as, "role")
         if type is not None:
@@ -160,10 +161,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._end("finished")
-        else:
-            self._end("killed" if issubclass(kind, KeyboardInterrupt) else "failed")
+        self._end(_state_after(exc))
 
 
 def init(
@@ -261,6 +259,13 @@ def check_type(conn: Connection, ref: str, type: str) -> None:
         raise InvalidArgument(f"{found.name} is a {found.type!r}, not a {type!r}")
 
 
+def _state_after(problem: BaseException | None) -> RunState:
+    """How a run ends that this exception ends, or none."""
+    if problem is None or (isinstance(problem, SystemExit) and not problem.code):
+        return "finished"
+    return "killed" if isinstance(problem, KeyboardInterrupt) else "failed"
+
+
 def _watch_exit() -> None:
     """Ends the run with the process: as failed when an exception is why it ends."""
     if getattr(_watch_exit, "done", False):
@@ -269,9 +274,9 @@ def _watch_exit() -> None:
     before = sys.excepthook
 
     def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
-        global _failed  # noqa: PLW0603 - told to the exit handler
-        _failed = True
+        global _end_state  # noqa: PLW0603 - told to the exit handler
+        _end_state = _state_after(exc)
         before(kind, exc, trace)
 
     sys.excepthook = hook
-    atexit.register(lambda: _current._end("failed" if _failed else "finished") if _current else None)
+    atexit.register(lambda: _current._end(_end_state) if _current else None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from lineal.client.artifact import Artifact, PathLike
+from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection, connection
+from lineal.client.entry import PathLike
 from lineal.core.names import Ref, parse_ref
 from lineal.storage import digest as digests
+from lineal.storage.blobs import from_os_error
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Manifest
 from lineal.storage.pull import Mode, matches
@@ -53,7 +55,10 @@ def _tree(conn: Connection, digest: Digest, mode: Mode) -> str:
         return ready
     manifest: Manifest = conn.backend.artifacts.manifest(digests.format(digest))
     path = str(conn.cache.tree_path(digest))
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    conn.pull(manifest.entries, path, mode=mode)
-    conn.cache.add_tree(digest, manifest)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        conn.pull(manifest.entries, path, mode=mode)
+        conn.cache.add_tree(digest, manifest)
+    except OSError as problem:
+        raise from_os_error(problem, f"the cache in {conn.cache.folder}") from problem
     return path

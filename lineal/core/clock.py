@@ -40,9 +40,9 @@ def parse_time(text: str) -> datetime:
     """The moment that an RFC 3339 or ISO 8601 text names; one without a zone is taken as UTC."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidArgument(f"{text!r} is not a time; write it like 2026-05-01T12:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def parse_duration(text: str) -> timedelta:
@@ -52,5 +52,5 @@ def parse_duration(text: str) -> timedelta:
         raise InvalidArgument(f"{text!r} is not a duration; write it like 24h, 30d or 90s")
     try:
         return timedelta(seconds=sum(int(count) * _UNIT_S[unit] for count, unit in parts))
-    except OverflowError:
-        raise InvalidArgument(f"{text!r} is too long a duration") from None
+    except (OverflowError, ValueError):  # int() refuses thousands of digits
+        raise InvalidArgument(f"{text[:40]!r} is too long a duration") from None

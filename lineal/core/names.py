@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lineal.core.errors import InvalidAlias, InvalidName, InvalidPath, InvalidRef, PathCollision
+from lineal.core.errors import InvalidAlias, InvalidArgument, InvalidName, InvalidPath, InvalidRef, PathCollision
 
 LATEST = "latest"
 REGISTRY = "registry"
@@ -20,8 +20,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NUMBER = re.compile(r"v(0|[1-9][0-9]{0,9})")
 _NUMBER_LIKE = re.compile(r"[vV][0-9]+")
 _PREFIX = re.compile(r"sha256:([0-9a-f]{12,64})")
-_SEGMENT = r"(?!\.\.?(?:/|\Z))[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}"
-_PATH = re.compile(rf"(?![A-Za-z]:){_SEGMENT}(?:/{_SEGMENT})*")
+_SEGMENT = r"(?!\.\.?(?:[/\x00]|\Z))[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}"
+_PATH_TEXT = rf"(?![A-Za-z]:){_SEGMENT}(?:/{_SEGMENT})*"
+_PATH = re.compile(_PATH_TEXT)
+_PATHS = re.compile(rf"{_PATH_TEXT}(?:\0{_PATH_TEXT})*")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 _MAX_PATH_BYTES = 4096
 _MAX_SEGMENT_BYTES = 255
@@ -127,24 +129,38 @@ def check_path(text: str) -> str:
     return text
 
 
-def check_paths(paths: Iterable[str]) -> None:
+def check_paths(paths: Sequence[str]) -> None:
     """Refuses paths of one artifact that are unsafe, or that some file system would take for the same file."""
-    seen: set[str] = set()
-    folders: set[str] = set()
-    for count, path in enumerate(paths, 1):
-        check_path(path)
-        seen.add(_folded(path))
-        folders.add(path.rpartition("/")[0])
-        if len(seen) != count:
-            raise PathCollision(f"{path!r} collides with another path that differs only in case or Unicode form")
+    joined = "\0".join(paths)
+    if joined.isascii() and _PATHS.fullmatch(joined) and max(map(len, paths), default=0) <= _MAX_PATH_BYTES:
+        folded = set(joined.lower().split("\0")) if paths else set()
+    else:
+        folded = {_folded(check_path(path)) for path in paths}
+    if len(folded) != len(paths):
+        raise PathCollision(
+            f"{_colliding(paths)!r} is there twice, or differs from another only in case or Unicode form"
+        )
     above = {""}
-    for folder in folders:
+    for folder in {path.rpartition("/")[0] for path in paths}:
         while folder not in above:
             above.add(folder)
             folder = folder.rpartition("/")[0]
     for folder in above:
-        if _folded(folder) in seen:
+        if _folded(folder) in folded:
             raise PathCollision(f"{folder!r} would be both a file and a folder")
+
+
+def _colliding(paths: Iterable[str]) -> str:
+    seen: set[str] = set()
+    return next(path for path in paths if _folded(path) in seen or seen.add(_folded(path)))  # type: ignore[func-returns-value]
+
+
+def texts(*lists: Sequence[str], what: str) -> list[str]:
+    """All of the lists' texts; one text alone is refused, since it would be taken apart into its letters."""
+    for given in lists:
+        if isinstance(given, str):
+            raise InvalidArgument(f"{what} are a list of texts, not one text: write [{_shown(given)}]")
+    return [text for given in lists for text in given]
 
 
 def under_prefix(path: str, prefix: str) -> bool:
@@ -154,7 +170,10 @@ def under_prefix(path: str, prefix: str) -> bool:
 
 
 def _folded(path: str) -> str:
-    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    """The form in which canonical caseless matching compares paths (Unicode 3.13, D145)."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
 def _check_lengths(path: str) -> None:

@@ -78,8 +78,8 @@ def find_project_file(folder: Path) -> Path | None:
 def parse_size(text: str | int) -> int:
     """The bytes in a size such as `20GB`, `512 MiB` or `1000`."""
     match = _SIZE.fullmatch(str(text).strip())
-    if not match:
-        raise InvalidSettings(f"{str(text)!r} is not a size; write it like 20GB or 512MiB")
+    if not match or len(match[1]) > 30:
+        raise InvalidSettings(f"{str(text)[:40]!r} is not a size; write it like 20GB or 512MiB")
     return int(match[1]) * int(_UNITS[match[2].lower()])
 
 
@@ -98,8 +98,10 @@ def _read_project_file(file: Path) -> dict[str, Any]:
             f"{file} has unknown keys: {', '.join(sorted(unknown))}; known are {', '.join(sorted(_FILE_KEYS))}"
         )
     for key, value in values.items():
-        if not isinstance(value, str | int):
+        if not isinstance(value, str) and not (key == "pack_limit" and isinstance(value, int)):
             raise InvalidSettings(f"{file}: {key} must be a text")
+        if value == "":
+            raise InvalidSettings(f"{file}: {key} is empty")
     url = values.get("url")
     if isinstance(url, str) and "://" not in url and not url.startswith(("memory:", "~")):
         values["url"] = str((file.parent / url).absolute())
@@ -108,12 +110,14 @@ def _read_project_file(file: Path) -> dict[str, Any]:
 
 def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
     project = values.get("project")
+    if not (url := str(values.get("url", "~/.lineal"))):
+        raise InvalidSettings("the store's url is empty; set it to a folder")
     limit = parse_size(values.get("pack_limit", 128 * 1024))
     if limit > MAX_PACK_LIMIT_BYTES:
         raise InvalidSettings("pack_limit is at most 8 MiB")
     cache = values.get("cache_dir")
     return Settings(
-        url=str(values.get("url", "~/.lineal")),
+        url=url,
         entity=check_name(values.get("entity", "local"), "entity"),
         project=check_name(project, "project") if project is not None else None,
         user=str(values.get("user") or _user()),

@@ -136,7 +136,7 @@ def _listen(engine: Engine, *, wal: bool = True) -> None:
         cursor = connection.cursor()
         if wal:
             _use_wal(cursor)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-32000", "trusted_schema=OFF"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-32000", "wal_autocheckpoint=256"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

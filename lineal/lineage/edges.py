@@ -57,6 +57,14 @@ def of_runs(session: Session, runs: Collection[int]) -> list[RowEdge]:
     return found
 
 
+def of_versions(session: Session, versions: Collection[int]) -> list[RowEdge]:
+    """Which runs made and used any of the versions."""
+    waiting, found = sorted(versions), []
+    for start in range(0, len(waiting), _CHUNK):
+        found += _edges(session, edges.c.version_id.in_(waiting[start : start + _CHUNK]))
+    return found
+
+
 def used_versions(session: Session) -> set[int]:
     """Every version that some run has used."""
     return set(session.scalars(select(edges.c.version_id).where(edges.c.output == 0).distinct()))
@@ -64,4 +72,4 @@ def used_versions(session: Session) -> set[int]:
 
 def _edges(session: Session, condition: object) -> list[RowEdge]:
     wanted = select(edges.c.run_id, edges.c.version_id, edges.c.output, edges.c.role).where(condition)  # type: ignore[arg-type]
-    return [RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted).tuples()]
+    return [RowEdge(run, version, bool(out), role) for run, version, out, role in session.execute(wanted)]

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Select, bindparam, select, text
 
 from lineal.db.schema import collections, runs, versions
 from lineal.db.session import Session
+from lineal.lineage import edges
 
 # `toward` and `onward` are the value of `output` on the way into a run and out of it.
 _RUNS = """WITH RECURSIVE reached(run) AS (
@@ -52,12 +53,44 @@ def reach(
 ) -> Reached:
     """What lies upstream (`up`) or downstream of the versions or of the runs, at most `depth` steps away.
 
-    Beyond 24 steps a limit is as good as none: the walk goes on to the end.
+    The walk itself counts up to 24 steps, which costs a row for each step; beyond, it is made step by step.
     """
-    if not versions and not runs:
+    if not (versions or runs) or (depth is not None and depth < 1):
         return Reached(set(), set())
     toward, onward = (1, 0) if up else (0, 1)
-    counted = depth is not None and depth <= _DEEPEST_COUNTED
+    if depth is not None and depth > _DEEPEST_COUNTED:
+        reached = _stepwise(session, set(versions), set(runs), (toward, onward), depth)
+    else:
+        reached = _at_once(session, versions, runs, (toward, onward), depth)
+    entered = {e.run for e in edges.of_runs(session, runs) if e.output == toward and e.version in reached.versions}
+    return Reached(reached.versions, reached.runs - (set(runs) - entered))
+
+
+def _stepwise(session: Session, starts: set[int], first: set[int], ways: tuple[int, int], depth: int) -> Reached:
+    toward, onward = ways
+    found_versions: set[int] = set()
+    found_runs: set[int] = set()
+    waiting = first
+    for step in range(depth):
+        if step or not first:
+            waiting = {e.run for e in edges.of_versions(session, starts) if e.output == toward} - found_runs
+        if not waiting:
+            break
+        found_runs |= waiting
+        starts = {e.version for e in edges.of_runs(session, waiting) if e.output == onward} - found_versions
+        found_versions |= starts
+    return Reached(found_versions, found_runs)
+
+
+def _at_once(
+    session: Session,
+    versions: Collection[int],
+    runs: Collection[int],
+    ways: tuple[int, int],
+    depth: int | None,
+) -> Reached:
+    toward, onward = ways
+    counted = depth is not None
     start = (_FROM_VERSIONS if versions else _FROM_RUNS).format(depth=", 1" if counted else "")
     walk = (_RUNS_WITHIN if counted else _RUNS).format(start=start)
     asked = {"starts": list(versions or runs), "toward": toward, "onward": onward, "depth": depth}

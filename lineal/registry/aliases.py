@@ -136,7 +136,7 @@ def before_now(moves: list[AliasEvent]) -> int | None:
     for move_ in moves:
         if move_.kind == "rollback" and stack:
             stack.pop()
-        elif move_.to_number is not None:
+        elif move_.to_number is not None and stack[-1:] != [move_.to_number]:
             stack.append(move_.to_number)
     return stack[-2] if len(stack) > 1 else None
 

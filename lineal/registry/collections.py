@@ -167,7 +167,7 @@ def _aliases(session: Session, ids: list[int] | None) -> dict[int, dict[str, int
     if ids is not None:
         wanted = wanted.where(aliases.c.collection_id.in_(ids))
     found: dict[int, dict[str, int]] = {}
-    for collection_id, name, number in session.execute(wanted).tuples():
+    for collection_id, name, number in session.execute(wanted):
         found.setdefault(collection_id, {})[name] = number
     return found
 

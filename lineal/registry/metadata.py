@@ -32,7 +32,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise InvalidMetadata(f"{where[:200]} is nested deeper than {MAX_DEPTH} levels")
     if value is None or isinstance(value, bool | str):
-        return _text(value, where) if isinstance(value, str) else value
+        return check_text(value, where) if isinstance(value, str) else value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -40,7 +40,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
             raise InvalidMetadata(f"{where} is {value}, which JSON can't say; leave it out or write it as a text")
         return float(value)
     if isinstance(value, Mapping):
-        return {_text(str(key), where): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+        return {check_text(str(key), where): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, f"{where}[{place}]", depth + 1) for place, item in enumerate(value)]
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0:
@@ -48,7 +48,8 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     raise InvalidMetadata(f"{where} is a {type(value).__name__}, which JSON can't say; give a number, text or list")
 
 
-def _text(text: str, where: str) -> str:
+def check_text(text: str, where: str) -> str:
+    """`text`, if UTF-8 and every database can hold it. Raises invalid.metadata."""
     try:
         text.encode()
     except UnicodeEncodeError:

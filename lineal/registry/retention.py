@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from lineal.core.errors import InvalidArgument
 from lineal.registry.model import Version
+
+MAX_TTL_S = 1000 * 365 * 86_400
 
 Fate = Literal["keep", "expire", "purge"]
 
@@ -19,6 +22,13 @@ class Decision:
     version: Version
     fate: Fate
     why: str
+
+
+def check_ttl(ttl_s: int) -> int:
+    """`ttl_s`, if it is a span of 0 seconds to 1000 years. Raises invalid.argument."""
+    if not 0 <= ttl_s <= MAX_TTL_S:
+        raise InvalidArgument(f"a ttl of {ttl_s} s is not between 0 seconds and 1000 years")
+    return ttl_s
 
 
 def decide(

@@ -179,9 +179,11 @@ def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None
     session.execute(update(versions).where(versions.c.id == version_id).values(**values))
 
 
-def places_of(session: Session, version_id: int) -> list[Placed]:
-    """The version through every collection that holds it now, its own first."""
-    wanted = _select().where(memberships.c.version_id == version_id, memberships.c.unlinked_at.is_(None))
+def places_of(session: Session, version_id: int, *, unlinked: bool = False) -> list[Placed]:
+    """The version through every collection that holds it now, its own first; with `unlinked`, that ever held it."""
+    wanted = _select().where(memberships.c.version_id == version_id)
+    if not unlinked:
+        wanted = wanted.where(memberships.c.unlinked_at.is_(None))
     rows = session.execute(wanted).all()
     return sorted((_placed(row) for row in rows), key=lambda p: (p.version.linked, p.version.ref))
 

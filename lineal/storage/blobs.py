@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from io import BufferedReader, FileIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -129,8 +130,12 @@ class BlobStore:
     @contextmanager
     def open(self, key: str) -> Iterator[BufferedReader]:
         """The object's bytes, seekable. Raises not_found.blob."""
-        with translated(f"object {key}"), self.fs.open(self._path(key), "rb") as file:
-            yield file
+        with translated(f"object {key}"):
+            if self.fs.protocol == "memory":  # it hands out one open file, with one position, to all
+                yield BufferedReader(BytesIO(self.fs.cat_file(self._path(key))))
+                return
+            with self.fs.open(self._path(key), "rb") as file:
+                yield file
 
     def read(self, key: str, offset: int, length: int) -> bytes:
         """`length` bytes of the object from `offset`; fewer where it ends before. Raises not_found.blob."""
@@ -147,8 +152,8 @@ class BlobStore:
         for top in (OBJECTS, PACKS):
             found = self.fs.find(self._path(top), detail=True) if self.fs.exists(self._path(top)) else {}
             for path, info in found.items():
-                created = info.get("LastModified") or info.get("created")
-                at = created.timestamp() if hasattr(created, "timestamp") else 0.0
+                created = info.get("LastModified") or info.get("created") or time.time()  # unknown: too young to go
+                at = created if isinstance(created, float) else created.timestamp()
                 yield StoredObject(path[len(self._path("")) :].lstrip("/"), info["size"], at)
 
     def delete(self, key: str) -> None:

@@ -33,7 +33,7 @@ TICK_NS = 30_000_000
 COARSE_TICK_NS = 2_000_000_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS files (folder INTEGER NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS files (folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (folder, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS trees (hex TEXT PRIMARY KEY, size INTEGER NOT NULL, used_at REAL NOT NULL);
@@ -87,7 +87,7 @@ class Cache:
                 "JOIN folders d ON d.id = f.folder WHERE d.path = ?",
                 (os.fsencode(folder),),
             )
-            return {os.fsdecode(row[0]): (row[1:5], row[5]) for row in rows}
+            return {row[0]: (row[1:5], row[5]) for row in rows.fetchall()}
 
         return self._use(ask, {})
 
@@ -99,7 +99,7 @@ class Cache:
             row = connection.execute(
                 "SELECT f.size, f.mtime_ns, f.ctime_ns, f.inode, f.digest FROM files f "
                 "JOIN folders d ON d.id = f.folder WHERE d.path = ? AND f.name = ?",
-                (os.fsencode(folder), os.fsencode(name)),
+                (os.fsencode(folder), name),
             ).fetchone()
             return (row[:4], row[4]) if row else None
 
@@ -207,7 +207,7 @@ class Cache:
             for attempt in range(2):
                 try:
                     return ask(self._connect())
-                except (sqlite3.OperationalError, OSError):  # locked, full, read-only: do without
+                except (sqlite3.OperationalError, OSError, UnicodeEncodeError):  # locked, full, read-only: do without
                     return otherwise
                 except sqlite3.DatabaseError:
                     self._reset()
@@ -222,6 +222,7 @@ class Cache:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=OFF")
+                connection.execute("PRAGMA wal_autocheckpoint=256")
                 connection.executescript(_SCHEMA)
             except sqlite3.Error:
                 connection.close()
@@ -252,11 +253,11 @@ def _insert_states(connection: sqlite3.Connection, files: list[tuple[str, State,
 
 def _state_rows(
     connection: sqlite3.Connection, ids: dict[str, int], files: list[tuple[str, State, Digest]]
-) -> Iterator[tuple[int, bytes, int, int, int, int, Digest]]:
+) -> Iterator[tuple[int, str, int, int, int, int, Digest]]:
     for file, state, digest in files:
         folder, _, name = file.rpartition("/")
         if folder not in ids:
             path = os.fsencode(folder)
             connection.execute("INSERT OR IGNORE INTO folders (path) VALUES (?)", (path,))
             ids[folder] = connection.execute("SELECT id FROM folders WHERE path = ?", (path,)).fetchone()[0]
-        yield ids[folder], os.fsencode(name), *state, digest
+        yield ids[folder], name, *state, digest

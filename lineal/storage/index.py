@@ -36,15 +36,15 @@ class IndexedObject(NamedTuple):
 
 def missing(session: Session, digests: Collection[Digest]) -> set[Digest]:
     """Those of `digests` that no row knows."""
-    return {Digest(row[0]) for row in session.execute(_MISSING, _asked(digests))} if digests else set()
+    return {row[0] for row in session.execute(_MISSING, _asked(digests)).all()} if digests else set()
 
 
 def find(session: Session, digests: Collection[Digest]) -> dict[Digest, Place]:
     """Where each of `digests` lies, for those that are known."""
     if not digests:
         return {}
-    rows = session.execute(_FIND, _asked(digests)).tuples()
-    return {Digest(r[0]): Place(*r) for r in rows}
+    rows = session.execute(_FIND, _asked(digests)).all()
+    return {row[0]: Place._make(row) for row in rows}
 
 
 def add(
@@ -123,7 +123,7 @@ def list_places(session: Session) -> Iterator[tuple[Place, datetime]]:
         )
         .join(objects, objects.c.id == blobs.c.object_id)
         .order_by(objects.c.key, blobs.c.offset)
-    ).tuples()
+    )
     for digest, size, fast, key, offset, length, codec, created_at in rows:
         yield Place(Digest(digest), size, fast, key, offset, length, codec), created_at
 
@@ -141,7 +141,7 @@ def _asked(digests: Collection[Digest]) -> dict[str, object]:
 def _add_objects(session: Session, sizes: Mapping[str, int], at: datetime) -> dict[str, int]:
     rows = [{"key": key, "size": size, "created_at": at} for key, size in sizes.items()]
     made = session.execute(insert(objects).returning(objects.c.key, objects.c.id), rows)
-    return {key: row_id for key, row_id in made.tuples()}  # noqa: C416 - a result has `keys`, which dict() would call
+    return {key: row_id for key, row_id in made}  # noqa: C416 - a result has `keys`, which dict() would call
 
 
 def _drop_redundant(session: Session, places: Collection[Place], ids: Mapping[str, int]) -> set[str]:

@@ -79,7 +79,7 @@ class _Pull:
         self.root, self._blobs, self._cache, self._mode = root, blobs, cache, mode
         self._progress = progress or (lambda _count: None)
         self.folders = _Folders(root, make=True)
-        self._done: list[tuple[str, Digest]] = []
+        self._done: list[tuple[str, State, Digest]] = []
         self._temporary = f".lineal-{new_id()}"
 
     def run(self, entries: Sequence[Entry]) -> int:
@@ -135,11 +135,10 @@ class _Pull:
                     os.fchmod(descriptor, 0o444)
             finally:
                 os.close(descriptor)
-            self._rename(folder, name, path)
+            self._rename(folder, name, path, digest)
         except BaseException:
             self._discard(folder)
             raise
-        self._done.append((path, digest))
         self._progress(len(data))
 
     def _fetch(self, entry: Entry) -> None:
@@ -155,11 +154,10 @@ class _Pull:
                     f"{entry.path!r}: the bytes behind its reference are not those on record; nothing was written",
                     path=entry.path,
                 )
-            self._rename(folder, name, entry.path)
+            self._rename(folder, name, entry.path, copied.digest)
         except BaseException:
             self._discard(folder)
             raise
-        self._done.append((entry.path, copied.digest))
         self._progress(copied.size)
 
     def _whole(self, path: str, place: Place) -> None:
@@ -170,11 +168,10 @@ class _Pull:
                 self._link(source, folder, path, place)
             else:
                 self._copy(source, folder, path, place)
-            self._rename(folder, name, path)
+            self._rename(folder, name, path, place.digest)
         except BaseException:
             self._discard(folder)
             raise
-        self._done.append((path, place.digest))
         self._progress(place.size)
 
     def _copy(self, source: str | None, folder: int, path: str, place: Place) -> None:
@@ -213,14 +210,15 @@ class _Pull:
                 raise
             os.symlink(source, self._temporary, dir_fd=folder)
 
-    def _rename(self, folder: int, name: str, path: str) -> None:
+    def _rename(self, folder: int, name: str, path: str, digest: Digest) -> None:
         try:
             os.rename(self._temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except (IsADirectoryError, NotADirectoryError):
             raise InvalidTarget(f"{self.root}/{path} is a folder where a file belongs; remove it") from None
-        with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
-            if self._mode == "link":
+        if self._mode == "link":
+            with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
                 os.unlink(self._temporary, dir_fd=folder)
+        self._done.append((f"{self.root}/{path}", state_of(os.stat(name, dir_fd=folder)), digest))
 
     def _discard(self, folder: int) -> None:
         with suppress(OSError):
@@ -230,11 +228,7 @@ class _Pull:
         """Notes what was written, after waiting out the clock's tick where reading again would cost more."""
         if size_bytes >= _WORTH_WAITING_BYTES:
             time.sleep(TICK_NS / 1e9)
-        rows = []
-        for path, digest in self._done:
-            file = f"{self.root}/{path}"
-            with suppress(OSError):
-                rows.append((file, state_of(os.stat(file)), digest))
+        rows = self._done
         if self._mode == "link":
             rows += self._linked(rows)
         self._cache.remember(rows, time.time_ns())
@@ -315,7 +309,7 @@ class _Folders:
     def __init__(self, root: str, *, make: bool) -> None:
         self._root, self._make = root, make
         if make:
-            os.makedirs(root, exist_ok=True)
+            _make(root)
         self._top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
 
@@ -354,6 +348,15 @@ class _Folders:
         for descriptor in (*self._open.values(), self._top):
             os.close(descriptor)
         self._open.clear()
+
+
+def _make(root: str) -> None:
+    try:
+        os.makedirs(root, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidTarget(f"{root} can't be made: a file is in the way; name another folder") from None
+    except OSError as problem:
+        raise from_os_error(problem, root) from problem
 
 
 def _decoded(path: str, place: Place, stored: bytes) -> bytes:

@@ -79,6 +79,7 @@ class _Walk:
     def enter(self, folder: str, prefix: str, relative: str, above: tuple[str, ...]) -> None:
         """Adds what lies in `folder`: entries are named from `prefix`, ignored by the path from `relative`."""
         deeper: list[tuple[str, str, str, tuple[str, ...]]] = []
+        add = self.found.append
         try:
             with os.scandir(folder) as items:
                 for item in items:
@@ -94,16 +95,13 @@ class _Walk:
                         deeper.append((file, f"{prefix}{name}/", f"{relative}{name}/", (*above, file)))
                     else:
                         facts = os.stat(file) if is_link else item.stat(follow_symlinks=False)
-                        self._add(prefix + name, file, facts)
+                        if not stat.S_ISREG(facts.st_mode):
+                            raise InvalidSource(f"{file} is no file but a pipe, a socket or a device; ignore it")
+                        add(Source(prefix + name, file, state_of(facts)))
         except OSError as problem:
             raise InvalidSource(f"{problem.filename or folder} can't be read: {problem.strerror}") from None
         for step in deeper:
             self.enter(*step)
-
-    def _add(self, path: str, file: str, facts: os.stat_result) -> None:
-        if not stat.S_ISREG(facts.st_mode):
-            raise InvalidSource(f"{file} is neither a file nor a folder (a pipe, socket or device); ignore it")
-        self.found.append(Source(path, file, state_of(facts)))
 
     def _inside(self, link: str) -> str:
         real = os.path.realpath(link)

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
-from itertools import islice
 from typing import NamedTuple
 
 from lineal.core.errors import InvalidSource, SourceChanged
@@ -20,12 +19,12 @@ from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, ZLIB, Blobs, Place, object_key
 from lineal.storage.cache import Cache
 from lineal.storage.digest import Digest
-from lineal.storage.manifest import Entry, Manifest
+from lineal.storage.manifest import Entry, Manifest, uncollected
 from lineal.storage.packs import PackWriter
 from lineal.storage.sources import Source, State, state_of
 
 PACK_LIMIT_BYTES = 128 << 10
-_BATCH_FILES = 512
+_BATCH_FILES, _BATCH_BYTES = 2048, 8 << 20
 _MEDIUM_BYTES = 16 << 20
 _COMPRESS_LEVEL = 6
 
@@ -78,6 +77,12 @@ class Push:
         With `trust`, a file whose state is remembered isn't read; whether its blob is still there is asked by
         `manifest`. Raises conflict.source_changed, invalid.source, unavailable.*.
         """
+        with uncollected():
+            entries, unread = self._known(sources, trust=trust)
+            return entries + self._read(unread)
+
+    def _known(self, sources: Iterable[Source], *, trust: bool) -> tuple[list[Entry], list[Source]]:
+        """Entries of files whose state is remembered, and the other files."""
         entries: list[Entry] = []
         unread: list[Source] = []
         for folder, group in _by_folder(sources).items():
@@ -90,8 +95,7 @@ class Push:
                     entries.append(Entry(source.path, digest, source.state.size))
                 else:
                     unread.append(source)
-        entries += self._read(unread)
-        return entries
+        return entries, unread
 
     def data(self, path: str, data: bytes) -> Entry:
         """The entry of a file that exists only as `data`."""
@@ -120,7 +124,7 @@ class Push:
     def _read(self, sources: Sequence[Source]) -> list[Entry]:
         small = [s for s in sources if s.state.size <= self._pack_limit]
         medium = [s for s in sources if self._pack_limit < s.state.size <= _MEDIUM_BYTES]
-        entries = [entry for batch in _batches(small, _BATCH_FILES) for entry in self._read_small(batch)]
+        entries = [entry for batch in _batches(small) for entry in self._read_small(batch)]
         if medium:
             with ThreadPoolExecutor(2, thread_name_prefix="lineal-push") as pool:
                 entries += pool.map(self._read_large, medium)
@@ -198,9 +202,17 @@ def _by_folder(sources: Iterable[Source]) -> dict[str, list[Source]]:
     return folders
 
 
-def _batches(sources: Sequence[Source], count: int) -> Iterator[list[Source]]:
-    waiting = iter(sources)
-    while batch := list(islice(waiting, count)):
+def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
+    """The sources in batches that are read, asked for and written together, bounded in number and bytes."""
+    batch: list[Source] = []
+    size = 0
+    for source in sources:
+        batch.append(source)
+        size += source.state.size
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, insert, select, update
 
-from lineal.core.errors import RunFinished, RunNotFound
+from lineal.core.errors import InvalidName, RunFinished, RunNotFound
 from lineal.core.names import check_name
 from lineal.db.schema import runs
 from lineal.db.session import Session
 from lineal.tracking.model import Run, RunState
+
+_MAX_ID = 64
 
 
 class Started(NamedTuple):
@@ -28,6 +30,8 @@ def add(session: Session, run: Run) -> Started:
         return found
     for text, what in ((run.id, "run id"), (run.entity, "entity"), (run.project, "project")):
         check_name(text, what)
+    if len(run.id) > _MAX_ID:
+        raise InvalidName(f"a run id has at most {_MAX_ID} characters")
     session.execute(
         insert(runs).values(
             run_id=run.id,

@@ -2,13 +2,13 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from conftest import joined, run, version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.core.errors import InvalidArgument
 from lineal.lineage.exchange import from_json, networkx_graph, to_json
 from lineal.lineage.model import Edge, Graph, Node
+from tests.lineage.graphs import joined, run, version
 
 _facts = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

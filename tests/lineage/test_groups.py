@@ -1,12 +1,12 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from conftest import joined, run, version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.lineage.groups import grouped
 from lineal.lineage.model import Edge, Graph, Node
+from tests.lineage.graphs import joined, run, version
 
 
 def _names(graph: Graph) -> set[str]:

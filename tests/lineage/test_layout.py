@@ -1,11 +1,11 @@
 from itertools import combinations, pairwise
 
-from conftest import joined, run, version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.lineage.layout import Box, Layout, layered
 from lineal.lineage.model import Edge, Graph, Node
+from tests.lineage.graphs import joined, run, version
 
 
 def _laid_out(graph: Graph) -> Layout:

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from conftest import run, version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.lineage import look
+from tests.lineage.graphs import run, version
 
 
 def test_the_usual_types_have_colours_of_their_own() -> None:

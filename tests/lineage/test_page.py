@@ -4,12 +4,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from conftest import joined, run, version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.lineage.model import Edge, Graph
 from lineal.lineage.page import html
+from tests.lineage.graphs import joined, run, version
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",

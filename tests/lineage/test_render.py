@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import joined, run, version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.core.errors import InvalidArgument, MissingDependency, Unavailable
 from lineal.lineage import render
 from lineal.lineage.model import Edge, Graph
+from tests.lineage.graphs import joined, run, version
 
 HOSTILE = [
     'quo"te',

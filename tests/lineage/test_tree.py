@@ -2,10 +2,10 @@ import io
 from itertools import pairwise
 
 import pytest
-from conftest import joined, run, version
 
 from lineal.lineage.model import Edge, Graph
 from lineal.lineage.tree import rich_tree, tree
+from tests.lineage.graphs import joined, run, version
 
 
 def _printed(graph: Graph, **options: str) -> str:

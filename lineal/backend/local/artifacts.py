@@ -23,8 +23,9 @@ from lineal.core.names import REGISTRY, Ref, parse_ref
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import aliases, collections, links, versions
-from lineal.registry.metadata import check_metadata
+from lineal.registry.metadata import check_metadata, check_text
 from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, NewVersion, Version
+from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index
@@ -58,6 +59,11 @@ class LocalArtifacts(Artifacts):
             if alias != names.LATEST:
                 names.check_alias(alias)
         plain, tags = check_metadata(metadata or {}), _checked_tags(tags)
+        check_text(description, "description")
+        if role is not None:
+            names.check_name(role, "role")
+        if ttl_s is not None:
+            check_ttl(ttl_s)
         known = self._known(collection, project, run_id, digest)
         manifest = None if known else self._checked_manifest(digest)
         with self._here.database.begin() as session:
@@ -121,6 +127,8 @@ class LocalArtifacts(Artifacts):
         return moved
 
     def use(self, ref: str, run_id: str, *, role: str | None = None) -> Version:
+        if role is not None:
+            names.check_name(role, "role")
         with self._here.database.begin() as session:
             run = runs.get(session, run_id, running=True)
             placed = self._here.resolve(session, ref)
@@ -210,15 +218,15 @@ class LocalArtifacts(Artifacts):
     ) -> Version:
         values: dict[str, Any] = {}
         if description is not None:
-            values["description"] = description
+            values["description"] = check_text(description, "description")
         if metadata is not None:
             values["metadata"] = check_metadata(metadata)
         if tags is not None:
             values["tags"] = list(_checked_tags(tags))
         if ttl_s is not None:
-            values["ttl_s"] = None if ttl_s < 0 else ttl_s
+            values["ttl_s"] = None if ttl_s == -1 else check_ttl(ttl_s)
         if hold is not None:
-            values["hold"] = hold or None
+            values["hold"] = check_text(hold, "hold") or None
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
             if values:
@@ -358,11 +366,13 @@ class LocalArtifacts(Artifacts):
         return {
             candidate
             for candidate in candidates
-            if candidate == text or _names(self._here.manifests.stored(candidate), wanted, text)
+            if candidate == text or holds(self._here.manifests.stored(candidate), wanted)
         }
 
 
-def _names(manifest: Manifest, wanted: digests.Digest, text: str) -> bool:
+def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
+    """Whether a file of the manifest is that blob, or refers to bytes with that checksum."""
+    text = digests.format(wanted)
     return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
 
 

@@ -15,6 +15,7 @@ from lineal.core.settings import DEFAULT_PROJECT
 from lineal.db.session import Database, Session
 from lineal.registry import aliases, collections, versions
 from lineal.registry.aliases import Mover
+from lineal.registry.metadata import check_text
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index
@@ -41,7 +42,7 @@ class Context:
         self.manifests = Manifests(self.blobs)
 
     def mover(self, why: str = "", at: datetime | None = None) -> Mover:
-        return Mover(self.user, self.host, at or clock.now(), why)
+        return Mover(self.user, self.host, at or clock.now(), check_text(why, "why"))
 
     def project_for(self, given: str | None) -> str:
         """The project that something new goes into."""
@@ -51,10 +52,12 @@ class Context:
         """The collection of `ref`, with the defaults standing in."""
         return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted)
 
-    def resolve(self, session: Session, text: str, *, at: datetime | None = None) -> Placed:
-        """The version that the ref names, now or then."""
+    def resolve(self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False) -> Placed:
+        """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
         ref = parse_ref(text)
-        found = self.collection(session, ref)
+        found = self.collection(session, ref, deleted=deleted or at is not None)
+        if deleted and ref.number is not None:
+            return versions.get(session, found, ref.number, deleted=True)
         if at is None or ref.pinned:
             return versions.resolve(session, found, ref)
         if ref.alias is None:

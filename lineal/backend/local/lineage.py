@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from lineal.backend.local.artifacts import holds
 from lineal.backend.local.context import Context
 from lineal.backend.local.upkeep import verify_blobs
 from lineal.backend.port import Lineage
@@ -27,6 +28,7 @@ from lineal.lineage.report import (
     VersionFacts,
 )
 from lineal.registry import aliases, links, versions
+from lineal.registry.collections import Found
 from lineal.registry.model import Version
 from lineal.storage import digest as digests
 from lineal.tracking import runs
@@ -68,7 +70,7 @@ class LocalLineage(Lineage):
 
     def used_by(self, ref: str) -> list[Run]:
         with self._here.database.read() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.resolve(session, ref, deleted=True)
             users = {edge.run for edge in edges.of_version(session, placed.id) if not edge.output}
             found = runs.list_by_id(session, users).values()
         return sorted(found, key=lambda run: run.created_at)
@@ -82,13 +84,14 @@ class LocalLineage(Lineage):
 
     def audit(self, ref: str, *, verify: bool = False) -> Audit:
         with self._here.database.read() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.resolve(session, ref, deleted=True)
             start = _Start((placed.id,), ())
             rows = _rows(session, start, "up", None)
             promotions = self._promotions(session, placed)
         order = _causes_first(rows)
         facts = {id_: self._facts(version) for id_, version in rows.versions.items()}
-        ordered = [facts[id_] for is_run, id_ in order if not is_run]
+        others = [facts[id_] for is_run, id_ in order if not is_run and id_ != placed.id]
+        ordered = [*others, facts[placed.id]]  # a cycle may have put the subject before its causes
         run_facts = [_run_facts(rows, id_) for is_run, id_ in order if is_run]
         made = {edge.version for edge in rows.edges if edge.output}
         raw = tuple(facts[id_].ref for is_run, id_ in order if not is_run and id_ not in made)
@@ -99,7 +102,9 @@ class LocalLineage(Lineage):
             runs=tuple(run_facts),
             raw=raw,
             promotions=promotions,
-            findings=tuple(_findings(ordered, run_facts, self._unchecked(rows), set(raw), rows.truncated))
+            findings=tuple(
+                _findings(ordered, run_facts, self._unchecked(rows), set(raw), _purged(rows), rows.truncated)
+            )
             + (checked.problems if checked else ()),
             graph=_graph(rows, start),
             made_at=clock.now(),
@@ -136,7 +141,7 @@ class LocalLineage(Lineage):
     def _start(self, session: Session, subject: str) -> _Start:
         if subject.startswith(RUN_PREFIX):
             return _Start((), (runs.get(session, subject.removeprefix(RUN_PREFIX)).id,))
-        return _Start((self._here.resolve(session, subject).id,), ())
+        return _Start((self._here.resolve(session, subject, deleted=True).id,), ())
 
     def _holding(self, subject: str) -> dict[int, Version]:
         """The version that the ref names, or every version that holds the file with that digest."""
@@ -144,13 +149,13 @@ class LocalLineage(Lineage):
             wanted = digests.parse(subject)
         except InvalidDigest:
             with self._here.database.read() as session:
-                return versions.list_by_id(session, [self._here.resolve(session, subject).id])
+                return versions.list_by_id(session, [self._here.resolve(session, subject, deleted=True).id])
         with self._here.database.read() as session:
             every = versions.list_everywhere(session)
         found = {
             placed.id: placed.version
             for placed in every
-            if placed.version.digest == subject or wanted in self._here.manifests.stored(placed.version.digest).blobs
+            if placed.version.digest == subject or holds(self._here.manifests.stored(placed.version.digest), wanted)
         }
         if not found:
             raise VersionNotFound(f"no version holds {subject}")
@@ -191,11 +196,9 @@ class LocalLineage(Lineage):
         return found
 
     def _promotions(self, session: Session, placed: versions.Placed) -> tuple[Promotion, ...]:
-        """Every move of an alias onto or off the version, in any collection that shows it, oldest first."""
+        """Every move of an alias onto or off the version, in any collection that shows it or did, oldest first."""
         found = []
-        for seen in versions.places_of(session, placed.id):
-            collection = self._here.collection(session, parse_ref(seen.version.ref), deleted=True)
-            number = seen.version.number
+        for collection, numbers in self._shown(session, placed.id):
             events = aliases.events(session, collection)
             last = {event.alias: event for event in events}
             found += [
@@ -209,24 +212,30 @@ class LocalLineage(Lineage):
                     from_version=None if event.from_number is None else format_number(event.from_number),
                     to_version=None if event.to_number is None else format_number(event.to_number),
                     why=event.why,
-                    current=last[event.alias] is event and event.to_number == number,
+                    current=last[event.alias] is event and event.to_number in numbers,
                 )
                 for event in events
-                if number in (event.from_number, event.to_number)
+                if not numbers.isdisjoint((event.from_number, event.to_number))
             ]
         return tuple(sorted(found, key=lambda p: p.at))
+
+    def _shown(self, session: Session, id_: int) -> list[tuple[Found, set[int]]]:
+        """The collections that show the version, or did, each with the numbers it had there."""
+        shown: dict[str, set[int]] = {}
+        for seen in versions.places_of(session, id_, unlinked=True):
+            shown.setdefault(seen.version.ref.rpartition(":")[0], set()).add(seen.version.number)
+        return [(self._here.collection(session, parse_ref(ref), deleted=True), shown[ref]) for ref in shown]
 
     def _standing(self, session: Session, found: Mapping[int, Version]) -> tuple[Standing, ...]:
         standing = []
         for id_, version in found.items():
-            for seen in versions.places_of(session, id_):
-                collection = self._here.collection(session, parse_ref(seen.version.ref), deleted=True)
+            for collection, numbers in self._shown(session, id_):
                 events = aliases.events(session, collection)
                 for alias in sorted({event.alias for event in events}):
                     standing += [
                         Standing(version.ref, stretch.collection, alias, stretch.since, stretch.until, stretch.user)
                         for stretch in aliases.intervals([e for e in events if e.alias == alias])
-                        if stretch.number == seen.version.number
+                        if stretch.number in numbers
                     ]
         return tuple(sorted(standing, key=lambda s: (s.until is not None, s.since)))
 
@@ -297,16 +306,19 @@ def _causes_first(rows: _Rows) -> list[tuple[bool, int]]:
         is_run, id_ = node
         return ((rows.runs if is_run else rows.versions)[id_].created_at, is_run, id_)
 
-    order: list[tuple[bool, int]] = []
-    left = dict.fromkeys(sorted(rows.depths, key=age))
-    while left:
-        ready = [node for node in left if not count[node]] or [next(iter(left))]
-        for node in ready:
-            order.append(node)
-            del left[node]
+    order: dict[tuple[bool, int], None] = {}
+    oldest = iter(by_age := sorted(rows.depths, key=age))
+    ready = [node for node in by_age if not count[node]]
+    while len(order) < len(by_age):
+        freed = []
+        for node in ready or [next(node for node in oldest if node not in order)]:
+            order[node] = None
             for effect in after[node]:
                 count[effect] -= 1
-    return order
+                if not count[effect] and effect not in order:
+                    freed.append(effect)
+        ready = sorted(freed, key=age)
+    return list(order)
 
 
 def _graph(rows: _Rows, start: _Start) -> Graph:
@@ -399,11 +411,16 @@ def _run_facts(rows: _Rows, id_: int) -> RunFacts:
     )
 
 
+def _purged(rows: _Rows) -> set[str]:
+    return {version.ref for version in rows.versions.values() if version.purged_at is not None}
+
+
 def _findings(
     found: Iterable[VersionFacts],
     found_runs: Iterable[RunFacts],
     unchecked: Mapping[str, list[str]],
     raw: Collection[str],
+    purged: Collection[str],
     truncated: bool,
 ) -> Iterable[Finding]:
     for version in found:
@@ -414,7 +431,9 @@ def _findings(
         if uris:
             text = f"{len(uris)} references have no checksum, so a change would go unseen; the first is {uris[0]}"
             yield Finding("reference_without_checksum", version.ref, text)
-        if version.deleted_at is not None:
+        if version.ref in purged:
+            yield Finding("purged_version", version.ref, f"{version.name} was deleted and its bytes are gone")
+        elif version.deleted_at is not None:
             yield Finding("deleted_version", version.ref, f"{version.name} has been deleted since")
     for run in found_runs:
         if run.commit is None:

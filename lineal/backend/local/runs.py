@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from lineal.backend.local.context import Context
 from lineal.backend.port import Runs
 from lineal.core import clock
-from lineal.core.errors import InvalidRef
+from lineal.core.errors import InvalidArgument, InvalidRef
 from lineal.core.names import REGISTRY
-from lineal.registry.metadata import check_metadata
+from lineal.registry.metadata import check_metadata, check_text
 from lineal.tracking import runs
 from lineal.tracking.model import Run, RunState
 
@@ -36,8 +36,8 @@ class LocalRuns(Runs):
             run_id,
             self._here.entity,
             place,
-            name or run_id,
-            job_type,
+            check_text(name, "name") or run_id,
+            check_text(job_type, "job_type"),
             "running",
             check_metadata(config or {}, "config"),
             check_metadata(code or {}, "code"),
@@ -49,6 +49,10 @@ class LocalRuns(Runs):
             return runs.add(session, run).run
 
     def finish(self, run_id: str, state: RunState = "finished") -> Run:
+        if state == "running" or state not in get_args(RunState):
+            raise InvalidArgument(
+                f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed or crashed"
+            )
         with self._here.database.begin() as session:
             runs.finish(session, run_id, state, at=clock.now())
             return runs.get(session, run_id).run

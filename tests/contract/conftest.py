@@ -1,0 +1,125 @@
+"""Every implementation of the Backend, and small builders on top of the port alone.
+
+A new implementation is one more function in OPENERS: it gives a Backend at one and the same store each time it is
+called within a test, as whoever the settings say.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineal.backend.connect import connect
+from lineal.backend.port import Backend, Logged
+from lineal.core import settings
+from lineal.core.clock import new_id
+from lineal.registry.model import Version
+from lineal.storage import digest as digests
+from lineal.storage import sources
+from lineal.storage.cache import Cache
+from lineal.storage.manifest import Entry, Manifest
+from lineal.storage.transfer import Push
+
+Files = Mapping[str, bytes | str]
+Opener = Callable[..., Backend]
+
+
+def folder_opener(tmp_path: Path) -> Opener:
+    return lambda **given: connect(settings.load(tmp_path, url=str(tmp_path / "store"), **given))
+
+
+def memory_opener(tmp_path: Path) -> Opener:
+    url = f"memory:{new_id()}"
+    return lambda **given: connect(settings.load(tmp_path, url=url, **given))
+
+
+OPENERS = {"folder": folder_opener, "memory": memory_opener}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A backend and a cache of its own, with what a client does on the way to a version."""
+
+    backend: Backend
+    cache: Cache
+
+    def push(self, files: Files) -> str:
+        """The digest of the manifest of `files`, all of it in the store."""
+        with Push(self.backend.blobs, self.cache) as push:
+            entries = [push.data(path, as_bytes(data)) for path, data in files.items()]
+            return digests.format(push.manifest(Manifest(entries)))
+
+    def push_entries(self, *entries: Entry) -> str:
+        """The digest of a manifest whose blobs may not be there."""
+        with Push(self.backend.blobs, self.cache) as push:
+            return digests.format(push.manifest(Manifest(entries)))
+
+    def push_bytes(self, data: bytes) -> str:
+        """The digest of a blob that claims nothing about itself."""
+        with Push(self.backend.blobs, self.cache) as push:
+            entry = push.data("x", data)
+        assert entry.digest is not None
+        return digests.format(entry.digest)
+
+    def push_folder(self, folder: Path, *, pack_limit_bytes: int = 1024) -> str:
+        """The digest of the manifest of a folder; files over the limit become objects of their own."""
+        with Push(self.backend.blobs, self.cache, pack_limit_bytes=pack_limit_bytes) as push:
+            entries = push.files(sources.find_files(folder), trust=False)
+            return digests.format(push.manifest(Manifest(entries)))
+
+    def log(self, files: Files | str, collection: str = "data", type: str = "dataset", **more: Any) -> Version:
+        """The version with these files; a text is the content of the one file `a`."""
+        return self.logged(files, collection, type, **more).version
+
+    def logged(self, files: Files | str, collection: str = "data", type: str = "dataset", **more: Any) -> Logged:
+        digest = self.push({"a": files} if isinstance(files, str) else files)
+        return self.backend.artifacts.log(collection, type, digest, **more)
+
+    def run(self, run_id: str, **more: Any) -> str:
+        return self.backend.runs.start(run_id, **more).id
+
+    def step(self, run_id: str, uses: tuple[str, ...], makes: tuple[str, ...]) -> None:
+        """A run that used some refs and made one version in each of the collections `makes`."""
+        self.run(run_id)
+        for ref in uses:
+            self.backend.artifacts.use(ref, run_id)
+        for collection in makes:
+            self.log(f"{collection} by {run_id}", collection, run_id=run_id)
+
+
+def as_bytes(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
+@pytest.fixture(params=sorted(OPENERS))
+def open_desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Opens the test's one store as `user`, with `project` and so on as defaults."""
+    import tempfile
+
+    for name in ("URL", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT"):
+        monkeypatch.delenv(f"LINEAL_{name}", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opener = OPENERS[request.param](tmp_path)
+    opened: list[Desk] = []
+
+    def open_(**given: Any) -> Desk:
+        given = {"user": "ada", "cache_dir": str(tmp_path / "cache"), **given}
+        opened.append(Desk(opener(**given), Cache(tmp_path / "cache")))
+        return opened[-1]
+
+    yield open_
+    for desk in opened:
+        desk.backend.close()
+        desk.cache.close()
+
+
+@pytest.fixture
+def desk(open_desk: Callable[..., Desk]) -> Desk:
+    return open_desk()
+
+
+@pytest.fixture
+def backend(desk: Desk) -> Backend:
+    return desk.backend
