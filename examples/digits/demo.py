@@ -1,4 +1,7 @@
-"""The whole story on real data, each step a process of its own, as in life. Run it with `make demo`."""
+"""The whole story on real data, each step a process of its own, as in life. Run it with `make demo`.
+
+usage: demo.py [FOLDER]: where everything goes (default: demo-out beside the examples), made anew.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE.parent.parent / "demo-out"
+OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent.parent / "demo-out").absolute()
 LINEAL = str(Path(sys.executable).with_name("lineal"))
 
 

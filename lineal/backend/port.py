@@ -358,7 +358,10 @@ class Stores:
 
     @operation("GET", "/store/gc", needs="admin")
     def plan_gc(self, *, grace_s: int = 86_400) -> GcPlan:
-        """What gc would delete and why the rest stays; unreferenced blobs younger than `grace_s` always stay."""
+        """What gc would delete and why the rest stays; unreferenced blobs younger than `grace_s` always stay.
+
+        Objects that the index doesn't know (half written, or left behind by a crash) stay for an hour at least.
+        """
         raise NotImplementedError
 
     @operation("POST", "/store/gc", needs="admin")

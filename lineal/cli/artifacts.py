@@ -256,6 +256,7 @@ def restore(ref: str, json_: bool) -> None:
 @json_option
 def hold(ref: str, why: str, release: bool, json_: bool) -> None:
     """Keep the version REF from garbage collection, whatever its ttl."""
+    why = why or "held"
     version = here().backend.artifacts.change(ref, hold="" if release else why)
     if json_:
         as_json(version)

@@ -27,7 +27,10 @@ def init(name: str | None, force: bool) -> None:
     project = check_name(name or _name_of(Path.cwd()), "project")
     if file.exists() and not force:
         raise InvalidSettings(f"{file.absolute()} is there already; edit it, or replace it with --force")
-    file.write_text(_TEXT.format(project=project), encoding="utf-8")
+    try:
+        file.write_text(_TEXT.format(project=project), encoding="utf-8")
+    except OSError as problem:
+        raise InvalidSettings(f"{file.absolute()} can't be written: {problem.strerror}") from None
     line(f"Wrote {file.absolute()}: what you log and look up below this folder is in the project {project!r}.")
 
 
@@ -41,6 +44,8 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
+    if shell == "bash":  # a colon is part of a ref, not the end of a word
+        click.echo("COMP_WORDBREAKS=${COMP_WORDBREAKS//:/}")
     click.echo(kind(cli, {}, "lineal", "_LINEAL_COMPLETE").source())
 
 

@@ -39,7 +39,10 @@ def gc(only_plan: bool, grace: str, json_: bool) -> None:
 @json_option
 def fsck(repair: bool, rebuild: bool, json_: bool) -> int:
     """Re-read everything, and tell what is damaged or missing."""
-    check = here().backend.store.fsck(repair=repair, rebuild=rebuild)
+    conn = here()
+    check = conn.backend.store.fsck(repair=repair, rebuild=rebuild)
+    if repair:
+        conn.cache.forget_states()  # else a push would trust that unchanged files are still in the store
     as_json(check) if json_ else _print_check(check)
     return 6 if any(not problem.repaired for problem in check.problems) else 0
 

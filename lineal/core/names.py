@@ -129,13 +129,20 @@ def check_path(text: str) -> str:
     return text
 
 
+def check_each(paths: Sequence[str]) -> str:
+    """The paths, each of them safe, joined by NUL. Raises invalid.path."""
+    joined = "\0".join(paths)
+    whole = joined.isascii() and joined.count("\0") == len(paths) - 1  # a NUL inside a path would split it
+    if not (whole and _PATHS.fullmatch(joined) and max(map(len, paths)) <= _MAX_PATH_BYTES):
+        for path in paths:
+            check_path(path)
+    return joined
+
+
 def check_paths(paths: Sequence[str]) -> None:
     """Refuses paths of one artifact that are unsafe, or that some file system would take for the same file."""
-    joined = "\0".join(paths)
-    if joined.isascii() and _PATHS.fullmatch(joined) and max(map(len, paths), default=0) <= _MAX_PATH_BYTES:
-        folded = set(joined.lower().split("\0")) if paths else set()
-    else:
-        folded = {_folded(check_path(path)) for path in paths}
+    joined = check_each(paths)
+    folded = set(joined.lower().split("\0")) if joined.isascii() and paths else {_folded(path) for path in paths}
     if len(folded) != len(paths):
         raise PathCollision(
             f"{_colliding(paths)!r} is there twice, or differs from another only in case or Unicode form"

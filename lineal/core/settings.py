@@ -58,13 +58,20 @@ def load(folder: Path | None = None, **given: Any) -> Settings:
 
     Raises invalid.settings for a project file or a value that can't be read.
     """
-    file = find_project_file(folder or Path.cwd())
+    file = find_project_file(folder or _working_folder())
     values: dict[str, Any] = _read_project_file(file) if file else {}
     for key in ("url", "entity", "project", "user", "cache_dir", "cache_size", "pack_limit"):
         if variable := os.environ.get(f"LINEAL_{key.upper()}"):
             values[key] = variable
     values |= {key: value for key, value in given.items() if value is not None}
     return _checked(values, file)
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InvalidSettings("the working folder was deleted; go to one that is there") from None
 
 
 def find_project_file(folder: Path) -> Path | None:

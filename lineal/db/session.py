@@ -109,7 +109,10 @@ def open_file(path: str) -> Database:
         raise ReadOnly(f"{folder} holds no store and may not be written; set LINEAL_URL to another folder")
     try:
         return _ready(Database(_file_engine(path, "ro"), writable=False))
-    except StoreUnavailable:  # a WAL can't be shared on a read-only medium: nobody else writes there either
+    except (
+        StoreUnavailable,
+        ReadOnly,
+    ):  # a read-only medium can't share a WAL, and nobody writes there
         return _ready(Database(_file_engine(path, "ro&immutable=1"), writable=False))
 
 
@@ -169,7 +172,7 @@ def _ready(database: Database) -> Database:
             schema.metadata.create_all(session)
             if session.scalar(select(schema.meta.c.value)) is None:
                 session.execute(insert(schema.meta).values(key="format", value=str(schema.FORMAT)))
-    elif not found.isdigit() or int(found) > schema.FORMAT:
+    elif not found.isdecimal() or int(found) > schema.FORMAT:
         raise NewerFormat(
             f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
         )

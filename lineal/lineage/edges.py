@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from lineal.db.schema import edges
 from lineal.db.session import Session
@@ -68,6 +68,11 @@ def of_versions(session: Session, versions: Collection[int]) -> list[RowEdge]:
 def used_versions(session: Session) -> set[int]:
     """Every version that some run has used."""
     return set(session.scalars(select(edges.c.version_id).where(edges.c.output == 0).distinct()))
+
+
+def count_uses(session: Session) -> int:
+    """How many uses of versions by runs are on record."""
+    return session.scalar(select(func.count()).select_from(edges).where(edges.c.output == 0)) or 0
 
 
 def _edges(session: Session, condition: object) -> list[RowEdge]:

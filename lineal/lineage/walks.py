@@ -7,15 +7,16 @@ Runs are intervals, so that a run may use what another made from its own earlier
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
-from sqlalchemy import Column, Select, bindparam, select, text
+from sqlalchemy import TextClause, bindparam, text
 
-from lineal.db.schema import collections, runs, versions
 from lineal.db.session import Session
 from lineal.lineage import edges
 
-# `toward` and `onward` are the value of `output` on the way into a run and out of it.
+# CROSS JOIN keeps SQLite from walking all edges where it should start from the few that were reached; to others it
+# is a plain join. `toward` and `onward` are the value of `output` on the way into a run and out of it.
 _RUNS = """WITH RECURSIVE reached(run) AS (
     {start}
     UNION SELECT n.run_id FROM reached x
@@ -31,9 +32,17 @@ _FROM_VERSIONS = "SELECT run_id{depth} FROM edges WHERE version_id IN :starts AN
 _FROM_RUNS = "SELECT id{depth} FROM runs WHERE id IN :starts"
 _NODES = """ SELECT 1 AS is_run, run AS id FROM reached
     UNION ALL SELECT DISTINCT 0, e.version_id FROM reached x
-    JOIN edges e ON e.run_id = x.run AND e.output = :onward"""
+    CROSS JOIN edges e WHERE e.run_id = x.run AND e.output = :onward"""
+_VERSION = r"'version\:' || c.entity || '/' || c.project || '/' || c.name || '\:v' || CAST(v.number AS VARCHAR)"
+_NAMES = f""" SELECT 'run\\:' || r.run_id FROM reached x JOIN runs r ON r.id = x.run
+    UNION ALL SELECT {_VERSION} FROM
+    (SELECT DISTINCT e.version_id AS id FROM reached x CROSS JOIN edges e
+    WHERE e.run_id = x.run AND e.output = :onward) d
+    CROSS JOIN versions v JOIN collections c ON c.id = v.collection_id WHERE v.id = d.id"""  # noqa: S608 - constants only
+_VERSION_NAME = f"SELECT {_VERSION} FROM versions v JOIN collections c ON c.id = v.collection_id WHERE v.id IN :ids"  # noqa: S608
+_RUN_NAME = "SELECT 'run\\:' || r.run_id FROM runs r WHERE r.id IN :ids"
 _DEEPEST_COUNTED = 24
-_FEW = 1000
+_CHUNK = 10_000
 
 
 class Reached(NamedTuple):
@@ -89,40 +98,39 @@ def _at_once(
     ways: tuple[int, int],
     depth: int | None,
 ) -> Reached:
-    toward, onward = ways
-    counted = depth is not None
-    start = (_FROM_VERSIONS if versions else _FROM_RUNS).format(depth=", 1" if counted else "")
-    walk = (_RUNS_WITHIN if counted else _RUNS).format(start=start)
-    asked = {"starts": list(versions or runs), "toward": toward, "onward": onward, "depth": depth}
-    statement = text(walk + _NODES).bindparams(bindparam("starts", expanding=True))
-    rows = session.execute(statement, asked).all()
+    statement = _statement(bool(versions), depth is not None, _NODES)
+    rows = session.execute(statement, _asked(versions or runs, ways, depth)).all()
     return Reached({id_ for is_run, id_ in rows if not is_run}, {id_ for is_run, id_ in rows if is_run})
 
 
+@cache
+def _statement(from_versions: bool, counted: bool, answer: str) -> TextClause:
+    """The walk from versions or from runs, with or without a count of steps, and what it answers with."""
+    start = (_FROM_VERSIONS if from_versions else _FROM_RUNS).format(depth=", 1" if counted else "")
+    walk = (_RUNS_WITHIN if counted else _RUNS).format(start=start)
+    return text(walk + answer).bindparams(bindparam("starts", expanding=True))
+
+
+def _asked(starts: Collection[int], ways: tuple[int, int], depth: int | None) -> dict[str, object]:
+    return {"starts": list(starts), "toward": ways[0], "onward": ways[1], "depth": depth}
+
+
+def reach_names(session: Session, *, version: int, up: bool, depth: int | None = None) -> list[str]:
+    """The node ids (`version:…`, `run:…`) of what `reach` finds from one version, in no order; in one query."""
+    if depth is not None and (depth < 1 or depth > _DEEPEST_COUNTED):
+        return names(session, reach(session, versions=[version], up=up, depth=depth))
+    statement = _statement(True, depth is not None, _NAMES)
+    ways = (1, 0) if up else (0, 1)
+    return [row[0] for row in session.execute(statement, _asked([version], ways, depth)).all()]
+
+
 def names(session: Session, reached: Reached) -> list[str]:
-    """The node ids (`version:…`, `run:…`) of what was reached, in no order."""
-    return [*_version_names(session, reached.versions), *_run_names(session, reached.runs)]
+    """The node ids of what was reached, in no order."""
+    return [*_names_of(session, _VERSION_NAME, reached.versions), *_names_of(session, _RUN_NAME, reached.runs)]
 
 
-def _version_names(session: Session, ids: set[int]) -> list[str]:
-    wanted = select(
-        collections.c.entity, collections.c.project, collections.c.name, versions.c.number, versions.c.id
-    ).join(collections, collections.c.id == versions.c.collection_id)
-    return [
-        f"version:{entity}/{project}/{name}:v{number}"
-        for entity, project, name, number, _ in _by_id(session, wanted, versions.c.id, ids)
-    ]
-
-
-def _run_names(session: Session, ids: set[int]) -> list[str]:
-    return [f"run:{run_id}" for run_id, _ in _by_id(session, select(runs.c.run_id, runs.c.id), runs.c.id, ids)]
-
-
-def _by_id(session: Session, wanted: Select[Any], column: Column[int], ids: set[int]) -> Iterator[Any]:
-    """The rows with these ids: one by one where few are wanted, else in one sweep over their range."""
-    if len(ids) <= _FEW:
-        yield from session.execute(wanted.where(column.in_(ids)))
-    elif ids:
-        for row in session.execute(wanted.where(column.between(min(ids), max(ids)))):
-            if row[-1] in ids:
-                yield row
+def _names_of(session: Session, wanted: str, ids: set[int]) -> Iterator[str]:
+    statement = text(wanted).bindparams(bindparam("ids", expanding=True))
+    waiting = sorted(ids)
+    for start in range(0, len(waiting), _CHUNK):
+        yield from session.scalars(statement, {"ids": waiting[start : start + _CHUNK]})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from lineal.core.errors import AmbiguousRef, CollectionNotFound, TypeMismatch
-from lineal.core.names import Ref, check_name
+from lineal.core.names import REGISTRY, Ref, check_name
 from lineal.db.schema import aliases, collections, memberships, versions
 from lineal.db.session import Session
 from lineal.registry.model import Collection
@@ -35,21 +35,29 @@ _FACTS = (
 )
 
 
+_NAMED = select(*_FACTS).where(collections.c.name == bindparam("called"), collections.c.entity == bindparam("of"))
+_NAMED_IN = _NAMED.where(collections.c.project == bindparam("within"))
+_LIVE = collections.c.deleted_at.is_(None)
+_ANYWHERE, _LIVE_ANYWHERE = _NAMED.limit(20), _NAMED.where(_LIVE).limit(20)
+_LIVE_IN = _NAMED_IN.where(_LIVE)
+
+
 def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False) -> Found:
     """The collection that `ref` names; `entity` and `project` stand in where it has none.
 
-    Where neither gives a project, the name is looked for in all of them and must be unique. Raises
-    not_found.collection, invalid.ambiguous_ref.
+    Where neither gives a project, the name is looked for in all of them and must be unique; the registry, where a
+    link may bear its source's name, counts only where no other has it. Raises not_found.collection,
+    invalid.ambiguous_ref.
     """
     entity, project = ref.entity or entity, ref.project or project
-    wanted = select(*_FACTS).where(collections.c.name == ref.collection, collections.c.entity == entity)
-    if project is not None:
-        wanted = wanted.where(collections.c.project == project)
-    if not deleted:
-        wanted = wanted.where(collections.c.deleted_at.is_(None))
-    rows = session.execute(wanted.limit(20)).all()
+    asked = {"called": ref.collection, "of": entity}
+    if project is None:
+        rows = session.execute(_ANYWHERE if deleted else _LIVE_ANYWHERE, asked).all()
+    else:
+        rows = session.execute(_NAMED_IN if deleted else _LIVE_IN, asked | {"within": project}).all()
     if not rows:
         raise CollectionNotFound(_absent(session, entity, project, ref.collection))
+    rows = [row for row in rows if row.project != REGISTRY] or rows
     if len(rows) > 1:
         places = ", ".join(sorted(f"{row.project}/{row.name}" for row in rows))
         raise AmbiguousRef(f"{ref.collection!r} is in several projects; say which: {places}")
@@ -58,19 +66,14 @@ def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted
 
 def find(session: Session, entity: str, project: str, name: str) -> Found | None:
     """The collection with exactly that name, unless it isn't there or was deleted."""
-    wanted = select(*_FACTS).where(
-        collections.c.entity == entity, collections.c.project == project, collections.c.name == name
-    )
-    row = session.execute(wanted.where(collections.c.deleted_at.is_(None))).first()
+    row = session.execute(_LIVE_IN, {"called": name, "of": entity, "within": project}).first()
     return Found(*row[:5], False) if row else None
 
 
 def get_or_add(session: Session, entity: str, project: str, name: str, type: str, *, at: datetime) -> Found:
     """The collection, made if it isn't there, with its row locked. Raises conflict.type, invalid.name."""
-    wanted = select(*_FACTS).where(
-        collections.c.entity == entity, collections.c.project == project, collections.c.name == name
-    )
-    row = session.execute(wanted.with_for_update()).first()
+    asked = {"called": name, "of": entity, "within": project}
+    row = session.execute(_NAMED_IN.with_for_update(), asked).first()
     if row is None:
         for text, what in ((entity, "entity"), (project, "project"), (name, "collection"), (type, "type")):
             check_name(text, what)
@@ -78,7 +81,7 @@ def get_or_add(session: Session, entity: str, project: str, name: str, type: str
             entity=entity, project=project, name=name, type=type, created_at=at, description="", next_number=0
         )
         session.execute(made)
-        row = session.execute(wanted).one()
+        row = session.execute(_NAMED_IN, asked).one()
     if row.type != type:
         raise TypeMismatch(f"{project}/{name} holds the type {row.type!r}; it can't take a {type!r}")
     if row.deleted_at is not None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, case, func, insert, select, update
+from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
 
 from lineal.core.errors import AmbiguousRef, VersionNotFound
 from lineal.core.names import Ref, format_number, format_ref
@@ -24,6 +24,49 @@ from lineal.storage.digest import Digest
 
 _home = collections.alias("home")
 _borne = aliases.alias("borne")
+
+
+def _every_place() -> Select[Any]:
+    """Each version through each collection that it was ever placed in."""
+    named = (
+        select(func.aggregate_strings(_borne.c.name, "/"))
+        .where(_borne.c.collection_id == memberships.c.collection_id, _borne.c.number == memberships.c.number)
+        .correlate(memberships)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            versions,
+            collections.c.entity,
+            collections.c.project,
+            collections.c.name.label("collection"),
+            collections.c.type,
+            memberships.c.collection_id.label("in_id"),
+            memberships.c.number.label("in_number"),
+            memberships.c.unlinked_at,
+            _home.c.project.label("home_project"),
+            _home.c.name.label("home_name"),
+            runs.c.run_id.label("by_run"),
+            named.label("aliases"),
+        )
+        .select_from(memberships)
+        .join(versions, versions.c.id == memberships.c.version_id)
+        .join(collections, collections.c.id == memberships.c.collection_id)
+        .join(_home, _home.c.id == versions.c.collection_id)
+        .outerjoin(runs, runs.c.id == versions.c.run_id)
+    )
+
+
+# Statements are built once: building one takes SQLAlchemy longer than SQLite takes to answer it.
+_PLACES = _every_place()
+_IN = _PLACES.where(memberships.c.collection_id == bindparam("in_id"))
+_BY_NUMBER = _IN.where(memberships.c.number == bindparam("wanted"))
+_LIVE = _IN.where(memberships.c.unlinked_at.is_(None), versions.c.deleted_at.is_(None))
+_NEWEST = _LIVE.order_by(memberships.c.number.desc()).limit(5)
+_BY_ALIAS = _NEWEST.join(
+    aliases, and_(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
+).where(aliases.c.name == bindparam("alias"))
+_BY_DIGEST = _NEWEST.where(versions.c.digest.between(bindparam("low"), bindparam("high")))
 
 
 class Placed(NamedTuple):
@@ -39,7 +82,7 @@ def add(
 ) -> tuple[Placed, bool]:
     """The collection's version of that content, and whether it had to be made. The collection's row is locked."""
     digest = digests.parse(new.digest)
-    wanted = _select().where(
+    wanted = _PLACES.where(
         versions.c.collection_id == collection.id,
         versions.c.digest == digest,
         versions.c.deleted_at.is_(None),
@@ -86,8 +129,7 @@ def place(session: Session, collection_id: int, number: int, version_id: int, *,
 
 def get(session: Session, collection: Found, number: int, *, deleted: bool = False) -> Placed:
     """The version with that number in the collection. Raises not_found.version, for a deleted one too."""
-    wanted = _select().where(memberships.c.collection_id == collection.id, memberships.c.number == number)
-    row = session.execute(wanted).first()
+    row = session.execute(_BY_NUMBER, {"in_id": collection.id, "wanted": number}).first()
     name = f"{collection.name}:{format_number(number)}"
     if row is None or (row.unlinked_at is not None and not deleted):
         raise VersionNotFound(f"there is no {name}{_hint(session, collection)}")
@@ -101,18 +143,14 @@ def resolve(session: Session, collection: Found, ref: Ref) -> Placed:
     """The version that `ref` names in the collection now. Raises not_found.version, invalid.ambiguous_ref."""
     if ref.number is not None:
         return get(session, collection, ref.number)
-    wanted = _select().where(
-        memberships.c.collection_id == collection.id,
-        memberships.c.unlinked_at.is_(None),
-        versions.c.deleted_at.is_(None),
-    )
+    asked: dict[str, Any] = {"in_id": collection.id}
     if ref.alias is not None:
-        bears = and_(aliases.c.collection_id == memberships.c.collection_id, aliases.c.number == memberships.c.number)
-        wanted = wanted.join(aliases, bears).where(aliases.c.name == ref.alias)
+        rows = session.execute(_BY_ALIAS, asked | {"alias": ref.alias}).all()
     elif ref.digest_prefix is not None:
         low, high = _range(ref.digest_prefix)
-        wanted = wanted.where(versions.c.digest >= low, versions.c.digest <= high)
-    rows = session.execute(wanted.order_by(memberships.c.number.desc()).limit(5)).all()
+        rows = session.execute(_BY_DIGEST, asked | {"low": low, "high": high}).all()
+    else:
+        rows = session.execute(_NEWEST, asked).all()
     if not rows:
         raise VersionNotFound(f"nothing stands at {format_ref(ref)}{_hint(session, collection)}")
     if ref.digest_prefix is not None and len({row.digest for row in rows}) > 1:
@@ -140,10 +178,8 @@ def latest_at(session: Session, collection: Found, at: datetime) -> int | None:
 
 def list_all(session: Session, collection: Found, *, deleted: bool = False) -> list[Placed]:
     """The collection's versions, newest first; with `deleted`, tombstones too."""
-    wanted = _select().where(memberships.c.collection_id == collection.id)
-    if not deleted:
-        wanted = wanted.where(memberships.c.unlinked_at.is_(None), versions.c.deleted_at.is_(None))
-    return [_placed(row) for row in session.execute(wanted.order_by(memberships.c.number.desc()))]
+    wanted = (_IN if deleted else _LIVE).order_by(memberships.c.number.desc())
+    return [_placed(row) for row in session.execute(wanted, {"in_id": collection.id})]
 
 
 def list_by_id(session: Session, ids: Several[int]) -> dict[int, Version]:
@@ -151,7 +187,7 @@ def list_by_id(session: Session, ids: Several[int]) -> dict[int, Version]:
     found: dict[int, Version] = {}
     waiting = list(ids)
     for start in range(0, len(waiting), 10_000):
-        wanted = _select().where(
+        wanted = _PLACES.where(
             versions.c.id.in_(waiting[start : start + 10_000]),
             memberships.c.collection_id == versions.c.collection_id,
         )
@@ -166,7 +202,7 @@ def list_everywhere(
 
     Those whose bytes are gone only with `purged`; only rows with an id over `after`.
     """
-    wanted = _select().where(memberships.c.collection_id == versions.c.collection_id, versions.c.id > after)
+    wanted = _PLACES.where(memberships.c.collection_id == versions.c.collection_id, versions.c.id > after)
     if digest is not None:
         wanted = wanted.where(versions.c.digest == digest)
     if not purged:
@@ -181,7 +217,7 @@ def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None
 
 def places_of(session: Session, version_id: int, *, unlinked: bool = False) -> list[Placed]:
     """The version through every collection that holds it now, its own first; with `unlinked`, that ever held it."""
-    wanted = _select().where(memberships.c.version_id == version_id)
+    wanted = _PLACES.where(memberships.c.version_id == version_id)
     if not unlinked:
         wanted = wanted.where(memberships.c.unlinked_at.is_(None))
     rows = session.execute(wanted).all()
@@ -190,7 +226,7 @@ def places_of(session: Session, version_id: int, *, unlinked: bool = False) -> l
 
 def links_by_id(session: Session) -> dict[int, list[str]]:
     """For every version that is linked somewhere now, the refs of its links."""
-    wanted = _select().where(
+    wanted = _PLACES.where(
         memberships.c.collection_id != versions.c.collection_id, memberships.c.unlinked_at.is_(None)
     )
     found: dict[int, list[str]] = {}
@@ -200,45 +236,17 @@ def links_by_id(session: Session) -> dict[int, list[str]]:
 
 
 def state(session: Session) -> str:
-    """A text that differs whenever a version was made, deleted, restored, held, linked, or moved to by an alias."""
+    """A text that differs once a version was made, deleted, restored, held, linked, given a ttl or an alias."""
     held = func.sum(case((versions.c.hold.is_not(None), versions.c.id), else_=0))
     deleted = func.sum(case((versions.c.deleted_at.is_not(None), versions.c.id), else_=0))
     parts = [
-        *session.execute(select(func.max(versions.c.id), func.count(versions.c.ttl_s), held, deleted)).one(),
+        *session.execute(
+            select(func.max(versions.c.id), func.count(versions.c.ttl_s), func.sum(versions.c.ttl_s), held, deleted)
+        ).one(),
         *session.execute(select(func.count(), func.count(memberships.c.unlinked_at))).one(),
         session.scalar(select(func.max(alias_events.c.id))),
     ]
     return "/".join(map(str, parts))
-
-
-def _select() -> Select[Any]:
-    named = (
-        select(func.aggregate_strings(_borne.c.name, "/"))
-        .where(_borne.c.collection_id == memberships.c.collection_id, _borne.c.number == memberships.c.number)
-        .correlate(memberships)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            versions,
-            collections.c.entity,
-            collections.c.project,
-            collections.c.name.label("collection"),
-            collections.c.type,
-            memberships.c.collection_id.label("in_id"),
-            memberships.c.number.label("in_number"),
-            memberships.c.unlinked_at,
-            _home.c.project.label("home_project"),
-            _home.c.name.label("home_name"),
-            runs.c.run_id.label("by_run"),
-            named.label("aliases"),
-        )
-        .select_from(memberships)
-        .join(versions, versions.c.id == memberships.c.version_id)
-        .join(collections, collections.c.id == memberships.c.collection_id)
-        .join(_home, _home.c.id == versions.c.collection_id)
-        .outerjoin(runs, runs.c.id == versions.c.run_id)
-    )
 
 
 def _placed(row: Row[Any]) -> Placed:

@@ -152,14 +152,20 @@ class BlobStore:
         for top in (OBJECTS, PACKS):
             found = self.fs.find(self._path(top), detail=True) if self.fs.exists(self._path(top)) else {}
             for path, info in found.items():
-                created = info.get("LastModified") or info.get("created") or time.time()  # unknown: too young to go
-                at = created if isinstance(created, float) else created.timestamp()
+                at = _seconds(info.get("LastModified") or info.get("created"))
                 yield StoredObject(path[len(self._path("")) :].lstrip("/"), info["size"], at)
 
     def delete(self, key: str) -> None:
         """Removes the object; one that is gone already is no error."""
         with translated(f"object {key}"), suppress(FileNotFoundError):
             self.fs.rm_file(self._path(key))
+
+
+def _seconds(moment: object) -> float:
+    """Seconds since 1970 as a file system tells them; now where it is silent, so that nothing looks old by chance."""
+    if hasattr(moment, "timestamp"):
+        return float(moment.timestamp())
+    return float(moment) if isinstance(moment, int | float) else time.time()
 
 
 class _FsspecWriter:
@@ -351,10 +357,17 @@ def decode(place: Place, stored: bytes) -> bytes:
 
 def read_blob(blobs: Blobs, digest: Digest) -> bytes:
     """The blob's bytes, whole and verified. Raises not_found.blob, corrupt.digest_mismatch."""
-    place = blobs.find([digest]).get(digest)
-    if place is None:
-        raise BlobNotFound(f"the store does not hold {digests.format(digest)}")
-    return decode(place, blobs.store.read(place.key, place.offset, place.length))
+    tried = None
+    while True:  # gc may move a blob to another pack after it was looked up
+        place = blobs.find([digest]).get(digest)
+        if place is None:
+            raise BlobNotFound(f"the store does not hold {digests.format(digest)}")
+        try:
+            return decode(place, blobs.store.read(place.key, place.offset, place.length))
+        except BlobNotFound:
+            if place == tried:
+                raise
+            tried = place
 
 
 def inflate(stored: bytes, codec: int, max_bytes: int = MAX_CODED_BYTES) -> bytes:

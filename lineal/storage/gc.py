@@ -25,7 +25,7 @@ from lineal.storage.blobs import (
 )
 from lineal.storage.digest import Digest
 from lineal.storage.index import IndexedObject
-from lineal.storage.packs import PackWriter, read_footer
+from lineal.storage.packs import PackWriter, pack_bytes, read_footer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +55,31 @@ def find_garbage(
     stored: Iterable[StoredObject],
     *,
     older_than: datetime,
+    strays_older_than: datetime,
 ) -> Garbage:
-    """What is neither live nor younger than `older_than`; a pack is rewritten when more than half of it is dead."""
+    """What is neither live nor younger than `older_than`; a pack is rewritten when more than half of it is dead.
+
+    A stray may be what a writer is about to make known, so that it has an age of its own to reach.
+    """
     dead: list[Place] = []
-    dead_bytes: dict[str, int] = {}
+    kept: dict[str, list[int]] = {}
     waiting_count = waiting_bytes = 0
     for place, created_at in places:
         if place.digest in live:
-            continue
-        if created_at >= older_than:
+            kept.setdefault(place.key, []).append(place.length)
+        elif created_at >= older_than:
             waiting_count, waiting_bytes = waiting_count + 1, waiting_bytes + place.length
-            continue
-        dead.append(place)
-        dead_bytes[place.key] = dead_bytes.get(place.key, 0) + place.length
+        else:
+            dead.append(place)
     gone, rewrites = {}, {}
     for key, found in objects.items():
         if found.created_at >= older_than:
             continue
-        rest = found.live - dead_bytes.get(key, 0)
-        if rest == 0:
+        if key not in kept:  # counted in blobs, not bytes: an empty one may be all that is live
             gone[key] = found.size
-        elif found.size - rest > found.size // 2:
-            rewrites[key] = found.size - rest
-    strays = {o.key: o.size for o in stored if o.key not in objects and o.modified_at < older_than.timestamp()}
+        elif key.endswith(".pack") and (spare := found.size - pack_bytes(kept[key])) > found.size // 2:
+            rewrites[key] = spare
+    strays = {o.key: o.size for o in stored if o.key not in objects and o.modified_at < strays_older_than.timestamp()}
     return Garbage(tuple(dead), gone, strays, rewrites, waiting_count, waiting_bytes)
 
 

@@ -96,6 +96,15 @@ def move(session: Session, places: Collection[Place], key: str, size: int, *, at
     session.execute(statement, [{"of": p.digest, "to": p.offset, "bytes": p.length} for p in places])
 
 
+def describe(session: Session, places: Collection[Place]) -> None:
+    """Blobs have the size and the xxh3-128 that `places` say; where they lie stays as it is."""
+    statement = (
+        update(blobs).where(blobs.c.digest == bindparam("of")).values(size=bindparam("bytes"), fast=bindparam("hash"))
+    )
+    if places:
+        session.execute(statement, [{"of": p.digest, "bytes": p.size, "hash": p.fast} for p in places])
+
+
 def list_objects(session: Session) -> dict[str, IndexedObject]:
     """Every object, by key."""
     rows = session.execute(

@@ -9,6 +9,7 @@ length 8, codec 4; then the sha256 of these rows. Offsets follow from the length
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 
 from lineal.core.clock import new_id
 from lineal.core.errors import CorruptPack
@@ -65,6 +66,11 @@ class PackWriter:
         self._writer.write(b"".join(self._waiting))
         self._waiting.clear()
         self._waiting_bytes = 0
+
+
+def pack_bytes(lengths: Collection[int]) -> int:
+    """The size of a pack whose members have these lengths as stored."""
+    return len(HEAD) + sum(lengths) + len(lengths) * _ROW.size + 32 + _LENGTH.size + len(TAIL)
 
 
 def read_footer(store: BlobStore, key: str, size: int) -> list[Place]:

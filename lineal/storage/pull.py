@@ -54,7 +54,10 @@ def pull(
     """
     job = _Pull(blobs, os.path.abspath(os.fspath(target)), cache, mode, progress)
     try:
-        return job.run(entries)
+        try:
+            return job.run(entries)
+        except BlobNotFound:  # gc may have moved blobs to another pack after they were looked up
+            return job.run(entries)
     except OSError as problem:
         raise from_os_error(problem, f"the files in {job.root}") from problem
     finally:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from lineal.core import names
 from lineal.core.errors import InvalidSource
 
+_Step = tuple[str, str, str, tuple[str, ...]]
+
 
 class State(NamedTuple):
     """What tells one content of a file from the next without reading it: bytes, times in ns, inode."""
@@ -37,8 +39,7 @@ def state_of(facts: os.stat_result) -> State:
 def find_file(file: str | os.PathLike[str], path: str | None = None) -> Source:
     """The file as a source, named `path` (default: its own name). Raises invalid.source, invalid.path."""
     given = os.path.abspath(os.fspath(file))
-    real = os.path.realpath(given)
-    facts = _stat(real, given)
+    real, facts = _look(given)
     if not stat.S_ISREG(facts.st_mode):
         raise InvalidSource(f"{given} is not a regular file; use add_dir for a folder")
     return Source(names.check_path(path or os.path.basename(given)), real, state_of(facts))
@@ -52,11 +53,12 @@ def find_files(folder: str | os.PathLike[str], prefix: str = "", *, ignore: Sequ
     in a circle. Raises invalid.source, invalid.path.
     """
     given = os.path.abspath(os.fspath(folder))
-    root = os.path.realpath(given)
-    if not stat.S_ISDIR(_stat(root, given).st_mode):
+    root, facts = _look(given)
+    if not stat.S_ISDIR(facts.st_mode):
         raise InvalidSource(f"{given} is not a folder; use add_file for a file")
     walk = _Walk(root, _Ignored(ignore))
-    walk.enter(root, f"{prefix.strip('/')}/" if prefix.strip("/") else "", "", (root,))
+    walk.enter_all(root, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
+    names.check_each([source.path for source in walk.found])
     return walk.found
 
 
@@ -76,9 +78,15 @@ class _Walk:
         self._root, self._ignored = root, ignored
         self.found: list[Source] = []
 
-    def enter(self, folder: str, prefix: str, relative: str, above: tuple[str, ...]) -> None:
-        """Adds what lies in `folder`: entries are named from `prefix`, ignored by the path from `relative`."""
-        deeper: list[tuple[str, str, str, tuple[str, ...]]] = []
+    def enter_all(self, folder: str, prefix: str) -> None:
+        """Adds what lies in `folder` and below, however deep; entries are named from `prefix`."""
+        waiting: list[_Step] = [(folder, prefix, "", (folder,))]
+        while waiting:
+            waiting += self._enter(*waiting.pop())
+
+    def _enter(self, folder: str, prefix: str, relative: str, above: tuple[str, ...]) -> list[_Step]:
+        """The folders in `folder`, whose files it adds: named from `prefix`, ignored by the path from `relative`."""
+        deeper: list[_Step] = []
         add = self.found.append
         try:
             with os.scandir(folder) as items:
@@ -100,8 +108,7 @@ class _Walk:
                         add(Source(prefix + name, file, state_of(facts)))
         except OSError as problem:
             raise InvalidSource(f"{problem.filename or folder} can't be read: {problem.strerror}") from None
-        for step in deeper:
-            self.enter(*step)
+        return deeper
 
     def _inside(self, link: str) -> str:
         real = os.path.realpath(link)
@@ -114,9 +121,11 @@ class _Walk:
         return real
 
 
-def _stat(real: str, given: str) -> os.stat_result:
+def _look(given: str) -> tuple[str, os.stat_result]:
+    """Where the path really leads, and what is there."""
     try:
-        return os.stat(real)
+        real = os.path.realpath(given)
+        return real, os.stat(real)
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "no path"
         raise InvalidSource(f"{ascii(given)[:200]} can't be read: {reason}") from None

@@ -27,6 +27,7 @@ PACK_LIMIT_BYTES = 128 << 10
 _BATCH_FILES, _BATCH_BYTES = 2048, 8 << 20
 _MEDIUM_BYTES = 16 << 20
 _COMPRESS_LEVEL = 6
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe put there must not be waited for
 
 Progress = Callable[[int], None]
 
@@ -100,7 +101,7 @@ class Push:
     def data(self, path: str, data: bytes) -> Entry:
         """The entry of a file that exists only as `data`."""
         digest = digests.of_bytes(data)
-        if digest in self._blobs.missing([digest]):
+        if digest not in self._places and digest in self._blobs.missing([digest]):
             self._put(digest, data, digests.fast_of_bytes(data))
         return Entry(path, digest, len(data))
 
@@ -151,7 +152,11 @@ class Push:
             return key
 
         with _opened(source) as file:
-            copied = self._blobs.store.add_file(file, source.state.size, name)
+            _check_unchanged(source, file.fileno())
+            try:
+                copied = self._blobs.store.add_file(file, source.state.size, name)
+            except SourceChanged:
+                raise _changed(source) from None
             _check_unchanged(source, file.fileno())
         place = Place(copied.digest, copied.size, copied.fast, key, 0, copied.size)
         self._blobs.add([place], {key: copied.size})
@@ -218,7 +223,7 @@ def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
 
 def _read_file(source: Source) -> _Read:
     try:
-        descriptor = os.open(source.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(source.file, _FLAGS)
         try:
             data = os.read(descriptor, source.state.size + 1)
             _check_unchanged(source, descriptor)
@@ -233,7 +238,7 @@ def _read_file(source: Source) -> _Read:
 
 def _opened(source: Source) -> FileIO:
     try:
-        descriptor = os.open(source.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(source.file, _FLAGS)
     except OSError as problem:
         raise _unreadable(source, problem) from None
     return FileIO(descriptor, "rb")

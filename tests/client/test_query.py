@@ -93,3 +93,10 @@ def test_another_store_is_another_view(api, place):
     assert other.artifact_collections() == []
     with pytest.raises(errors.Invalid, match="LINEAL_URL"):
         Api(url="https://example.org").artifact_types()
+
+
+def test_a_link_of_the_same_name_leaves_a_bare_name_unambiguous(api):
+    api.artifact("model").link("registry/model")
+    assert api.artifact("model").project == "vision"
+    api.artifact("digits:v0").link("registry/numbers")
+    assert api.artifact("numbers").source_qualified_name == "local/vision/digits:v0"

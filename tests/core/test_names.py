@@ -353,3 +353,12 @@ def test_one_unsafe_path_among_many_is_refused() -> None:
 )
 def test_a_prefix_holds_whole_segments(path: str, prefix: str, under: bool) -> None:
     assert names.under_prefix(path, prefix) is under
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a\0b", "c/d", "\0", "c\0d/e"]), min_size=1, max_size=4))
+def test_a_nul_is_refused_wherever_it_stands_among_other_paths(paths: list[str]) -> None:
+    if any("\0" in path for path in paths):
+        with pytest.raises(InvalidPath):
+            names.check_paths(paths)
+    else:
+        assert names.check_each(paths) == "\0".join(paths)

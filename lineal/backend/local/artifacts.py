@@ -12,6 +12,7 @@ from lineal.backend.port import Artifacts, Difference, EntryChange, Logged
 from lineal.core import clock, names
 from lineal.core.errors import (
     AliasNotFound,
+    BlobNotFound,
     BlobsMissing,
     EmptyArtifact,
     InvalidArgument,
@@ -74,9 +75,9 @@ class LocalArtifacts(Artifacts):
             at = clock.now()
             found = collections.get_or_add(session, self._here.entity, place, collection, type, at=at)
             if manifest is None and not versions.has_content(session, found, digest):
-                manifest = self._here.manifests.get(digest)
+                manifest = self._checked_manifest(digest)
             if manifest is not None:
-                _check_present(session, manifest)
+                _check_present(session, digests.parse(digest), manifest)
             new = NewVersion(
                 digest,
                 manifest.size_bytes if manifest else 0,
@@ -104,9 +105,13 @@ class LocalArtifacts(Artifacts):
             return found is not None and versions.has_content(session, found, digest)
 
     def _checked_manifest(self, digest: str) -> Manifest:
-        if digests.parse(digest) in self._here.blobs.missing([digests.parse(digest)]):
-            raise BlobsMissing("the store doesn't hold the manifest; push it first", digests=[digest])
-        manifest = self._here.manifests.get(digest)
+        absent = BlobsMissing("the store doesn't hold the manifest (any more); push it first", digests=[digest])
+        if self._here.blobs.missing([digests.parse(digest)]):
+            raise absent
+        try:
+            manifest = self._here.manifests.get(digest)
+        except BlobNotFound:
+            raise absent from None
         if not len(manifest):
             raise EmptyArtifact("the artifact has no files; add some before logging it")
         return manifest
@@ -376,9 +381,9 @@ def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
     return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
 
 
-def _check_present(session: Session, manifest: Manifest) -> None:
+def _check_present(session: Session, digest: digests.Digest, manifest: Manifest) -> None:
     """Blobs that a push found in the store may have been collected since; a version never names what isn't there."""
-    if absent := index.missing(session, manifest.blobs):
+    if absent := index.missing(session, {digest, *manifest.blobs}):
         raise BlobsMissing(
             f"{len(absent)} of the files are not in the store (any more); push them and log again",
             digests=[digests.format(digest) for digest in absent],

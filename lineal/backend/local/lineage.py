@@ -65,8 +65,9 @@ class LocalLineage(Lineage):
     def reach(self, subject: str, *, up: bool = True, depth: int | None = None) -> list[str]:
         with self._here.database.read() as session:
             start = self._start(session, subject)
-            reached = walks.reach(session, versions=start.versions, runs=start.runs, up=up, depth=depth)
-            return walks.names(session, reached)
+            if start.versions:
+                return walks.reach_names(session, version=start.versions[0], up=up, depth=depth)
+            return walks.names(session, walks.reach(session, runs=start.runs, up=up, depth=depth))
 
     def used_by(self, ref: str) -> list[Run]:
         with self._here.database.read() as session:
@@ -148,6 +149,8 @@ class LocalLineage(Lineage):
         try:
             wanted = digests.parse(subject)
         except InvalidDigest:
+            if subject.startswith("sha256:"):
+                raise
             with self._here.database.read() as session:
                 return versions.list_by_id(session, [self._here.resolve(session, subject, deleted=True).id])
         with self._here.database.read() as session:

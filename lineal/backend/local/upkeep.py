@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from lineal.backend.local.context import Context
 from lineal.backend.port import Check, GcPlan, Problem, Stores
 from lineal.core import clock
-from lineal.core.errors import Corrupt, Error, NotFound, PlanOutdated
+from lineal.core.errors import BlobNotFound, Corrupt, Error, NotFound, PlanOutdated
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import retention, versions
@@ -20,6 +20,9 @@ from lineal.storage import gc, index
 from lineal.storage.blobs import Place, is_temporary
 from lineal.storage.digest import Digest
 from lineal.storage.gc import Garbage
+from lineal.storage.packs import PackWriter
+
+_WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
 
 class LocalStores(Stores):
@@ -36,10 +39,11 @@ class LocalStores(Stores):
         if fresh.fingerprint != plan.fingerprint:
             raise PlanOutdated("the store has changed since the plan was made; look at a new plan")
         store = self._here.blobs.store
-        packs = {key: gc.rewrite(store, live) for key, live in self._live_in(garbage).items()}
+        packs = self._rewritten(garbage)
         at = clock.now()
         with self._here.database.begin() as session:
-            if versions.state(session) != ids.state:
+            gone = {*garbage.objects, *garbage.rewrites} - index.list_objects(session).keys()
+            if gone or _state(session) != ids.state:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
@@ -57,7 +61,7 @@ class LocalStores(Stores):
         now = clock.now()
         older_than = now - timedelta(seconds=grace_s)
         with self._here.database.read() as session:
-            state = versions.state(session)
+            state = _state(session)
             decisions, by_ref = self._decide(session)
         live = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
         for digest in list(live):
@@ -69,6 +73,7 @@ class LocalStores(Stores):
                 index.list_objects(session),
                 self._here.blobs.store.list(),
                 older_than=older_than,
+                strays_older_than=min(older_than, now - _WRITING),
             )
         shown = [d for d in decisions if d.fate != "purge" or d.version.purged_at is None]
         plan = GcPlan(
@@ -107,6 +112,19 @@ class LocalStores(Stores):
             )
         return decisions, {placed.version.ref: placed.id for placed in every}
 
+    def _rewritten(self, garbage: Garbage) -> dict[str, PackWriter]:
+        """The new packs, each by the key of the old one. Raises conflict.plan_outdated where another gc was first."""
+        packs: dict[str, PackWriter] = {}
+        try:
+            for key, live in self._live_in(garbage).items():
+                if live:
+                    packs[key] = gc.rewrite(self._here.blobs.store, live)
+        except BlobNotFound:
+            for pack in packs.values():
+                self._here.blobs.store.delete(pack.key)
+            raise PlanOutdated("another gc is at work; look at a new plan when it is done") from None
+        return packs
+
     def _live_in(self, garbage: Garbage) -> dict[str, list[Place]]:
         dead = {place.digest for place in garbage.dead}
         found: dict[str, list[Place]] = {key: [] for key in garbage.rewrites}
@@ -132,22 +150,25 @@ class LocalStores(Stores):
         if rebuild:
             problems += self._rebuild()
         places = self._places()
-        bad, size = self._read_all(places)
+        bad, described, size = self._read_all(places)
         garbage, adopted = self._strays()
         if repair:
-            problems += self._repair(bad, adopted)
+            problems += self._repair(bad, described, adopted)
+            (garbage, _), sound = self._strays(), set(self._places())
         else:
             problems += bad.values()
-            garbage += [key for key in adopted if key not in garbage]
-        count, missing = self._check_versions({d for d in places if d not in bad})
+            sound = places.keys() - bad.keys()
+        count, missing = self._check_versions(sound)
         return Check(count, len(places), size, (*problems, *missing), tuple(sorted(garbage)))
 
     def _places(self) -> dict[Digest, Place]:
         with self._here.database.read() as session:
             return {place.digest: place for place, _ in index.list_places(session)}
 
-    def _read_all(self, places: Mapping[Digest, Place]) -> tuple[dict[Digest, Problem], int]:
+    def _read_all(self, places: Mapping[Digest, Place]) -> tuple[dict[Digest, Problem], list[Place], int]:
+        """What is wrong with which blob, the blobs that are only described wrongly, as they are, and bytes read."""
         bad: dict[Digest, Problem] = {}
+        described: list[Place] = []
         size = 0
         for digest, place in places.items():
             try:
@@ -156,10 +177,11 @@ class LocalStores(Stores):
                 if seen != place:
                     text = f"{place.key} holds the blob, but the index describes it wrongly"
                     bad[digest] = Problem("index_mismatch", digests.format(digest), text)
+                    described.append(seen)
             except (Corrupt, NotFound) as problem:
                 code = "damaged_blob" if isinstance(problem, Corrupt) else "lost_blob"
                 bad[digest] = Problem(code, digests.format(digest), problem.message)
-        return bad, size
+        return bad, described, size
 
     def _strays(self) -> tuple[list[str], dict[str, list[Place]]]:
         """Objects that no row knows: mere garbage, and those that hold blobs which the index has lost."""
@@ -179,11 +201,14 @@ class LocalStores(Stores):
                 adopted[stored.key] = [p for p in places if p.digest in wanted]
         return garbage, adopted
 
-    def _repair(self, bad: Mapping[Digest, Problem], adopted: Mapping[str, list[Place]]) -> list[Problem]:
+    def _repair(
+        self, bad: Mapping[Digest, Problem], described: list[Place], adopted: Mapping[str, list[Place]]
+    ) -> list[Problem]:
+        again = bad.keys() - {place.digest for place in described}
         with self._here.database.begin() as session:
-            index.forget(session, list(bad))
+            index.forget(session, list(again))
+            index.describe(session, described)
         mended = [Problem(p.code, p.subject, p.text, repaired=True) for p in bad.values()]
-        again = set(bad)
         for stored in self._here.blobs.store.list():
             try:
                 places = gc.places_in(self._here.blobs.store, stored)
@@ -265,6 +290,11 @@ def verify_blobs(here: Context, wanted: Mapping[Digest, str]) -> tuple[int, list
         except Error as problem:
             problems.append((name, f"{name}: {problem.message}"))
     return size, problems
+
+
+def _state(session: Session) -> str:
+    """A text that differs whenever something happened that may decide a version's fate."""
+    return f"{versions.state(session)}/{edges.count_uses(session)}"
 
 
 def _fingerprint(decisions: list[Decision], garbage: Garbage) -> str:
