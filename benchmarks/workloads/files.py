@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cell
@@ -42,7 +43,7 @@ class Adapter:
 
 
 class Lineal(Adapter):
-    """The SDK on a folder store. Before the first download it forgets, as on another machine, what it knows."""
+    """The SDK on a folder store. A cold download is one with an empty cache, as on another machine."""
 
     def __init__(self, folder: Path, source: Path) -> None:
         super().__init__(folder, source)
@@ -50,11 +51,14 @@ class Lineal(Adapter):
 
         self._lineal, self._store = lineal, folder / "store"
         os.environ["LINEAL_URL"] = str(self._store)
+        os.environ["LINEAL_CACHE_DIR"] = str(folder / "cache")
         self._run = lineal.init(project="p")
 
     def prepare(self, step: str) -> None:
-        if step in ("get", "link"):
+        if step in ("get", "link_cold"):
             os.environ["LINEAL_CACHE_DIR"] = str(self.folder / f"cache-{step}")
+        elif step == "link":
+            os.environ["LINEAL_CACHE_DIR"] = str(self.folder / "cache")
 
     def put(self) -> None:
         artifact = self._lineal.Artifact("a", type="dataset")
@@ -203,6 +207,7 @@ class Steps:
     def __init__(self, here: cell.Cell, given: Path) -> None:
         self._cell, self._given = here, given
         self._own, self._target = here.folder / "source", here.folder / "target"
+        self._other = here.folder / "other"
         whole = given.is_file()
         self.adapter = ADAPTERS[here.system](here.folder, given if whole else self._own)
         if not whole:
@@ -214,13 +219,22 @@ class Steps:
         """Logs the data as it is now."""
         self._take(step, self.adapter.put)
 
-    def get(self, step: str, *, by: Callable[[Path], None] | None = None, afresh: bool = True) -> None:
-        """Gets the newest version into a folder: an empty one, or the one that it was got into before."""
-        if afresh:
-            shutil.rmtree(self._target, ignore_errors=True)
-            self._target.mkdir()
-        get = by or self.adapter.get
-        self._take(step, lambda: get(self._target))
+    def get(self, step: str) -> None:
+        """Gets the newest version into an empty folder."""
+        shutil.rmtree(self._target, ignore_errors=True)
+        self.get_again(step)
+
+    def get_again(self, step: str) -> None:
+        """Gets it into the folder that has it already."""
+        self._target.mkdir(exist_ok=True)
+        self._take(step, lambda: self.adapter.get(self._target))
+
+    def link(self, adapter: Lineal) -> None:
+        """Gets it by link: where it was logged, on a machine that knows nothing, and there once more."""
+        for step, target in (("link", self._target), ("link_cold", self._target), ("link_elsewhere", self._other)):
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir()
+            self._take(step, partial(adapter.link, target))
 
     def _take(self, step: str, action: Callable[[], None]) -> None:
         self.adapter.prepare(step)
@@ -234,7 +248,7 @@ class Steps:
         self._cell.record(f"{self._cell.form}.{step}", seconds, bytes=self._usage() - before, objects=made)
 
     def _usage(self) -> int:
-        return cell.disk_usage(self._cell.folder, without=(self._own, self._target, self.adapter.source))
+        return cell.disk_usage(self._cell.folder, without=(self._own, self._target, self._other, self.adapter.source))
 
 
 def main() -> None:
@@ -251,11 +265,10 @@ def main() -> None:
         steps.put("put_changed")
     if steps.adapter.can_get:
         steps.get("get")
-        steps.get("get_again", afresh=False)
+        steps.get_again("get_again")
         steps.get("get_elsewhere")
     if isinstance(steps.adapter, Lineal) and here.form == "file":
-        steps.get("link", by=steps.adapter.link)
-        steps.get("link_elsewhere", by=steps.adapter.link)
+        steps.link(steps.adapter)
 
 
 if __name__ == "__main__":
