@@ -31,8 +31,12 @@ def write_object(blobs: Blobs, data: bytes, *, codec: int = RAW) -> Place:
     key = object_key(digest, codec=codec)
     stored = zlib.compress(data) if codec == ZLIB else data
     writer = blobs.store.create()
-    writer.write(stored)
-    writer.commit(key)
+    try:
+        writer.write(stored)
+        writer.commit(key)
+    except BaseException:
+        writer.abort()
+        raise
     return Place(digest, len(data), digests.fast_of_bytes(data), key, 0, len(stored), codec)
 
 

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "lineage/walks.py": "contract/test_lineage.py",
     "lineage/model.py": "lineage/test_exchange.py",  # records, made and read back there
     "lineage/report.py": "lineage/test_records.py",
+    "__main__.py": "cli/test_main.py",
     "db/schema.py": "contract/",  # tables: what they hold is what the operations answer
 }
 

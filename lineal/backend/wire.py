@@ -10,7 +10,7 @@ from typing import Any
 from lineal.core.clock import format_time
 from lineal.core.errors import Error
 
-_NAMES = ("ref", "version", "path")
+_NAMES = ("ref", "name", "version", "path")
 
 
 def to_json(value: Any) -> Any:

@@ -87,7 +87,8 @@ def get(ref: str, root: str | None, path: str | None, mode: Any, json_: bool) ->
     if json_:
         as_json({"path": where, "version": version})
     else:
-        line(f"{version.project}/{version.name} is in {where} (verified)")
+        held = f"{count(version.file_count, 'file')}, {size(version.size_bytes)}"
+        line(f"{version.project}/{version.name} is in {where}: {path or held}, verified")
 
 
 @click.command()
@@ -124,7 +125,7 @@ def ls(ref: str | None, type_: str | None, deleted: bool, json_: bool) -> None:
             )
             for c in found
         ],
-        empty="Nothing is logged here yet; `lineal add PATH NAME --type dataset` logs a file or folder.",
+        empty=_nothing(conn),
     )
 
 
@@ -262,6 +263,14 @@ def hold(ref: str, why: str, release: bool, json_: bool) -> None:
         as_json(version)
     else:
         line(f"{version.project}/{version.name} is {'no longer held' if release else f'held: {why}'}.")
+
+
+def _nothing(conn: Any) -> str:
+    project = conn.settings.project
+    elsewhere = sorted({c.project for c in conn.backend.artifacts.list_collections()})
+    if project and elsewhere:
+        return f"Nothing is logged in the project {project!r} yet; there are {', '.join(elsewhere[:10])} (--project)."
+    return "Nothing is logged here yet; `lineal add PATH NAME --type dataset` logs a file or folder."
 
 
 def _print_versions(found: list[Version], json_: bool, empty: str) -> None:

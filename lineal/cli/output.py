@@ -47,7 +47,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
         grid.add_column(title, overflow="fold")
     for row in found:
         grid.add_row(*row)
-    console().print(grid)
+    report(grid, 4000)
 
 
 def console(width: int = 4000) -> Any:
@@ -59,9 +59,15 @@ def console(width: int = 4000) -> Any:
     return Console(highlight=False, width=width, soft_wrap=True, no_color=True, file=sys.stdout)
 
 
-def report(body: Any) -> None:
-    """Prints a report for people, 100 columns wide where there is no terminal to fill."""
-    console(100).print(body)
+def report(body: Any, width: int = 100) -> None:
+    """Prints what rich lays out: as wide as the terminal; else `width` columns at most, without trailing blanks."""
+    out = console(width)
+    if sys.stdout.isatty():
+        out.print(body)
+        return
+    with out.capture() as captured:
+        out.print(body)
+    click.echo("\n".join(text.rstrip() for text in captured.get().rstrip("\n").split("\n")))
 
 
 def _shown(cell: Any) -> str:

@@ -39,10 +39,7 @@ def gc(only_plan: bool, grace: str, json_: bool) -> None:
 @json_option
 def fsck(repair: bool, rebuild: bool, json_: bool) -> int:
     """Re-read everything, and tell what is damaged or missing."""
-    conn = here()
-    check = conn.backend.store.fsck(repair=repair, rebuild=rebuild)
-    if repair:
-        conn.cache.forget_states()  # else a push would trust that unchanged files are still in the store
+    check = here().backend.store.fsck(repair=repair, rebuild=rebuild)
     as_json(check) if json_ else _print_check(check)
     return 6 if any(not problem.repaired for problem in check.problems) else 0
 
@@ -71,10 +68,13 @@ def cache_info(json_: bool) -> None:
 @click.option("--to", "down_to", default="0", help="Stop once it holds no more than this, such as 5GB.")
 @json_option
 def cache_clean(down_to: str, json_: bool) -> None:
-    """Delete cached versions, the longest unused first."""
+    """Delete cached versions, the longest unused first; all of them, and every file is read again when next logged."""
     from lineal.core.settings import parse_size
 
-    gone = here().cache.clean(parse_size(down_to))
+    cached = here().cache
+    gone = cached.clean(parse_size(down_to))
+    if not cached.trees():
+        cached.forget_states()
     freed = sum(tree.size_bytes for tree in gone)
     if json_:
         as_json({"versions": len(gone), "freed_bytes": freed})

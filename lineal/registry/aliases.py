@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import zip_longest
 from typing import NamedTuple
 
 from sqlalchemy import delete, insert, select, update
@@ -118,7 +119,7 @@ def events(session: Session, collection: Found, alias: str | None = None) -> lis
 def intervals(moves: list[AliasEvent]) -> list[AliasInterval]:
     """The stretches that the moves of one alias (oldest first) make, oldest first."""
     found: list[AliasInterval] = []
-    for move_, after in zip(moves, [*moves[1:], None], strict=True):
+    for move_, after in zip_longest(moves, moves[1:]):
         if move_.to_number is not None:
             until = after.at if after else None
             found.append(

@@ -10,11 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Literal
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Literal, NamedTuple
 
 from lineal.core.clock import new_id
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
@@ -30,6 +32,7 @@ from lineal.storage.transfer import Progress
 Mode = Literal["copy", "link"]
 
 _OPEN_FOLDERS = 64
+_AT_ONCE = 4
 _READ_BYTES = 8 << 20
 _WORTH_WAITING_BYTES = 4 << 20
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -52,16 +55,19 @@ def pull(
     corrupt.digest_mismatch naming the file, not_found.blob, invalid.target, unavailable.*; what was already renamed
     stays, and nothing half written does.
     """
-    job = _Pull(blobs, os.path.abspath(os.fspath(target)), cache, mode, progress)
+    root = os.path.abspath(os.fspath(target))
     try:
+        job = _Pull(blobs, root, cache, mode, progress)
         try:
             return job.run(entries)
         except BlobNotFound:  # gc may have moved blobs to another pack after they were looked up
             return job.run(entries)
+        finally:
+            job.folders.close()
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidTarget(f"{root} is or lies below a file, where a folder belongs") from None
     except OSError as problem:
-        raise from_os_error(problem, f"the files in {job.root}") from problem
-    finally:
-        job.folders.close()
+        raise from_os_error(problem, f"the files in {root}") from problem
 
 
 def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cache) -> list[Entry]:
@@ -75,6 +81,15 @@ def matches(entries: Sequence[Entry], target: str | os.PathLike[str], cache: Cac
         return list(_Local(root, folders, cache).differing(entries))
     finally:
         folders.close()
+
+
+class _Slot(NamedTuple):
+    """A new file on its way: the descriptor of its folder, its temporary name there, its own, and its whole path."""
+
+    folder: int
+    temporary: str
+    name: str
+    path: str
 
 
 class _Pull:
@@ -98,11 +113,10 @@ class _Pull:
             (whole if own else packed).append((place.key, place.offset, entry.path, place))
         for path, data, digest in self._packed(sorted(packed)):
             self._write(path, data, digest)
-        for _key, _offset, path, place in whole:
-            self._whole(path, place)
-        for entry in differing:
-            if entry.reference is not None:
-                self._fetch(entry)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lineal-pull") as pool:
+            jobs = [pool.submit(self._whole, path, place) for _key, _offset, path, place in whole]
+            jobs += [pool.submit(self._fetch, entry) for entry in differing if entry.reference is not None]
+            _await(jobs)
         self._remember(sum(e.size or 0 for e in differing))
         return len(differing)
 
@@ -128,7 +142,8 @@ class _Pull:
 
     def _write(self, path: str, data: bytes, digest: Digest) -> None:
         folder, name = self.folders.open(path)
-        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+        slot = _Slot(folder, self._temporary, name, path)
+        descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
         try:
             try:
                 view = memoryview(data)
@@ -138,17 +153,31 @@ class _Pull:
                     os.fchmod(descriptor, 0o444)
             finally:
                 os.close(descriptor)
-            self._rename(folder, name, path, digest)
+            self._rename(slot, digest)
         except BaseException:
-            self._discard(folder)
+            with suppress(OSError):
+                os.unlink(slot.temporary, dir_fd=folder)
             raise
         self._progress(len(data))
 
+    @contextmanager
+    def _slot(self, path: str) -> Iterator[_Slot]:
+        """A place for a new file that is to become `path`; what lies there is dropped when the block raises."""
+        folder, name = self.folders.open(path, keep=True)
+        slot = _Slot(folder, f".lineal-{new_id()}", name, path)
+        try:
+            yield slot
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(slot.temporary, dir_fd=folder)
+            raise
+        finally:
+            os.close(folder)
+
     def _fetch(self, entry: Entry) -> None:
         """Copies the bytes behind a reference, which must be of the size and checksum on record, where there are."""
-        folder, name = self.folders.open(entry.path)
-        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
-        try:
+        with self._slot(entry.path) as slot:
+            descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=slot.folder)
             with os.fdopen(descriptor, "wb") as out, references.opened(entry) as stream:
                 copied = copies.hash_through(stream, out.write, entry.size)
             wanted = expected(entry)
@@ -157,28 +186,21 @@ class _Pull:
                     f"{entry.path!r}: the bytes behind its reference are not those on record; nothing was written",
                     path=entry.path,
                 )
-            self._rename(folder, name, entry.path, copied.digest)
-        except BaseException:
-            self._discard(folder)
-            raise
+            self._rename(slot, copied.digest)
         self._progress(copied.size)
 
     def _whole(self, path: str, place: Place) -> None:
         source = self._blobs.store.path_of(place.key)
-        folder, name = self.folders.open(path)
-        try:
+        with self._slot(path) as slot:
             if self._mode == "link" and source is not None:
-                self._link(source, folder, path, place)
+                self._link(source, slot, place)
             else:
-                self._copy(source, folder, path, place)
-            self._rename(folder, name, path, place.digest)
-        except BaseException:
-            self._discard(folder)
-            raise
+                self._copy(source, slot, place)
+            self._rename(slot, place.digest)
         self._progress(place.size)
 
-    def _copy(self, source: str | None, folder: int, path: str, place: Place) -> None:
-        descriptor = os.open(self._temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=folder)
+    def _copy(self, source: str | None, slot: _Slot, place: Place) -> None:
+        descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=slot.folder)
         try:
             with self._blobs.store.open(place.key) as file:
                 if source is None:
@@ -190,42 +212,39 @@ class _Pull:
                     right = size == place.size
                     right = right and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
             if not right:
-                raise _mismatch(path, place)
+                raise _mismatch(slot.path, place)
             if self._mode == "link":
                 os.fchmod(descriptor, 0o444)
         finally:
             os.close(descriptor)
 
-    def _link(self, source: str, folder: int, path: str, place: Place) -> None:
+    def _link(self, source: str, slot: _Slot, place: Place) -> None:
         """Gives a link to the store's file the temporary name; the file is verified unless it is remembered."""
         try:
             state = state_of(os.stat(source))
         except FileNotFoundError:
-            raise BlobNotFound(f"the store has lost the bytes of {path!r}; run `lineal fsck`") from None
+            raise BlobNotFound(f"the store has lost the bytes of {slot.path!r}; run `lineal fsck`") from None
         if self._cache.find(source) != (state, place.digest):
             _, fast, size = digests.of_file(source)
             if (fast, size) != (place.fast, place.size):
-                raise _mismatch(path, place)
+                raise _mismatch(slot.path, place)
         try:
-            os.link(source, self._temporary, dst_dir_fd=folder)
+            os.link(source, slot.temporary, dst_dir_fd=slot.folder)
         except OSError as problem:
             if problem.errno not in _NO_LINK:
                 raise
-            os.symlink(source, self._temporary, dir_fd=folder)
+            os.symlink(source, slot.temporary, dir_fd=slot.folder)
 
-    def _rename(self, folder: int, name: str, path: str, digest: Digest) -> None:
+    def _rename(self, slot: _Slot, digest: Digest) -> None:
+        folder, temporary, name, path = slot
         try:
-            os.rename(self._temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except (IsADirectoryError, NotADirectoryError):
             raise InvalidTarget(f"{self.root}/{path} is a folder where a file belongs; remove it") from None
         if self._mode == "link":
             with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
-                os.unlink(self._temporary, dir_fd=folder)
+                os.unlink(temporary, dir_fd=folder)
         self._done.append((f"{self.root}/{path}", state_of(os.stat(name, dir_fd=folder)), digest))
-
-    def _discard(self, folder: int) -> None:
-        with suppress(OSError):
-            os.unlink(self._temporary, dir_fd=folder)
 
     def _remember(self, size_bytes: int) -> None:
         """Notes what was written, after waiting out the clock's tick where reading again would cost more."""
@@ -312,26 +331,34 @@ class _Folders:
     def __init__(self, root: str, *, make: bool) -> None:
         self._root, self._make = root, make
         if make:
-            _make(root)
+            os.makedirs(root, exist_ok=True)
         self._top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def open(self, path: str) -> tuple[int, str]:
-        """The descriptor of the folder that holds `path`, and the last segment. Raises invalid.target, OSError."""
+    def open(self, path: str, *, keep: bool = False) -> tuple[int, str]:
+        """The descriptor of the folder that holds `path`, and the last segment. Raises invalid.target, OSError.
+
+        The descriptor is open until the next call; with `keep` it is the caller's own, to be closed by him.
+        """
         folder, _, name = path.rpartition("/")
-        return self._folder(folder), name
+        with self._lock:
+            descriptor = self._folder(folder)
+            return os.dup(descriptor) if keep else descriptor, name
 
     def _folder(self, folder: str) -> int:
-        if not folder:
-            return self._top
-        if folder in self._open:
+        steps = []
+        while folder and folder not in self._open:
+            above, _, name = folder.rpartition("/")
+            steps.append((name, folder))
+            folder = above
+        if folder:
             self._open.move_to_end(folder)
-            return self._open[folder]
-        above, _, name = folder.rpartition("/")
-        descriptor = self._step(self._folder(above), name, folder)
-        self._open[folder] = descriptor
-        if len(self._open) > _OPEN_FOLDERS:
-            os.close(self._open.popitem(last=False)[1])
+        descriptor = self._open[folder] if folder else self._top
+        for name, path in reversed(steps):
+            descriptor = self._open[path] = self._step(descriptor, name, path)
+            if len(self._open) > _OPEN_FOLDERS:
+                os.close(self._open.popitem(last=False)[1])
         return descriptor
 
     def _step(self, above: int, name: str, folder: str) -> int:
@@ -353,13 +380,15 @@ class _Folders:
         self._open.clear()
 
 
-def _make(root: str) -> None:
+def _await(jobs: Sequence[Future[None]]) -> None:
+    """Returns when all are done; at the first that fails, those that have not begun are dropped, and it is raised."""
     try:
-        os.makedirs(root, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InvalidTarget(f"{root} can't be made: a file is in the way; name another folder") from None
-    except OSError as problem:
-        raise from_os_error(problem, root) from problem
+        for job in jobs:
+            job.result()
+    except BaseException:
+        for job in jobs:
+            job.cancel()
+        raise
 
 
 def _decoded(path: str, place: Place, stored: bytes) -> bytes:

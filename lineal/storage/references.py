@@ -7,24 +7,34 @@ refused, since it would be kept for ever.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from io import FileIO
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from lineal.core import names
-from lineal.core.errors import InvalidReference, MissingDependency, ReferenceUnavailable
+from lineal.core.errors import (
+    InvalidReference,
+    InvalidSource,
+    MissingDependency,
+    ReferenceUnavailable,
+    SourceChanged,
+)
 from lineal.storage import digest as digests
 from lineal.storage import sources
 from lineal.storage.cache import Cache
-from lineal.storage.digest import Readable
+from lineal.storage.digest import Digest, Readable
 from lineal.storage.manifest import Entry, Reference
 
 MAX_OBJECTS = 100_000
-_SECRET_KEYS = ("signature", "x-amz-", "x-goog-", "token", "password", "secret", "sig", "awsaccesskeyid", "key")
+_SECRET_WORDS = ("signature", "x-amz-", "x-goog-", "token", "passw", "secret", "credential", "api_key", "apikey")
+_SECRET_KEYS = {"sig", "awsaccesskeyid", "key", "auth", "pwd", "api-key"}
 _ETAG_KEYS = ("ETag", "etag", "Etag")
 _VERSION_KEYS = ("VersionId", "version_id", "generation")
-_OTHER_KEYS = ("LastModified", "mtime", "last_modified")
+_OTHER_KEYS = ("LastModified", "Last-Modified", "mtime", "last_modified", "created")
 
 
 def find_entries(
@@ -51,9 +61,7 @@ def find_entries(
         prefix = f"{path.strip('/')}/" if path else ""
         base = root.rstrip("/")
         return [
-            _remote_entry(
-                f"{uri.rstrip('/')}{quote(name[len(base) :])}", prefix + name[len(base) :].lstrip("/"), facts
-            )
+            _remote_entry(f"{uri.rstrip('/')}{name[len(base) :]}", prefix + name[len(base) :].lstrip("/"), facts)
             for name, facts in sorted(found.items())
         ]
 
@@ -69,8 +77,11 @@ def check_uri(uri: str) -> str:
         raise InvalidReference(f"{ascii(uri)[:200]} has no scheme; write it like s3://bucket/key or file:///path")
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in uri):
         raise InvalidReference("a reference's URI holds control characters")
-    named = [key.lower() for key, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    if secret or any(key == s or (len(s) > 3 and key.startswith(s)) for key in named for s in _SECRET_KEYS):
+    if "::" in uri.partition("/")[0] or "::" in parts.path:
+        raise InvalidReference("a chain of file systems (`::`) can't be referred to; name the object itself")
+    stated = (pair for text in (parts.query, parts.fragment) for pair in parse_qsl(text, keep_blank_values=True))
+    named = [key.lower() for key, _ in stated]
+    if secret or any(key in _SECRET_KEYS or any(word in key for word in _SECRET_WORDS) for key in named):
         shown = f"{parts.scheme}://{(parts.hostname or '')}{parts.path}"
         raise InvalidReference(
             f"{ascii(shown)[:200]} carries a password or signature, which would be kept; refer to it without"
@@ -87,11 +98,7 @@ def opened(entry: Entry) -> Iterator[Readable]:
     reference = entry.reference
     assert reference is not None
     if check_uri(reference.uri) == "file":
-        try:
-            file = open(_local_path(reference.uri), "rb", buffering=0)  # noqa: SIM115 - closed below
-        except OSError as problem:
-            raise ReferenceUnavailable(f"{reference.uri} can't be read: {problem.strerror}") from None
-        with file:
+        with _opened_file(reference.uri) as file:
             yield file
         return
     with _reachable(reference.uri):
@@ -106,9 +113,22 @@ def opened(entry: Entry) -> Iterator[Readable]:
             yield stream
 
 
+def _opened_file(uri: str) -> FileIO:
+    """The regular file at the URI; a pipe or device, which might never end, is refused."""
+    try:
+        descriptor = os.open(_local_path(uri), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "no path"
+        raise ReferenceUnavailable(f"{ascii(uri)[:200]} can't be read: {reason}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ReferenceUnavailable(f"{ascii(uri)[:200]} is not a regular file")
+    return FileIO(descriptor, "rb")
+
+
 def _local_entries(uri: str, path: str | None, cache: Cache, *, checksum: bool) -> Iterator[Entry]:
     place = _local_path(uri)
-    if os.path.isdir(place):
+    if "\0" not in place and os.path.isdir(place):
         found = sources.find_files(place, path or "")
     else:
         found = [sources.find_file(place, path)]
@@ -119,17 +139,29 @@ def _local_entries(uri: str, path: str | None, cache: Cache, *, checksum: bool) 
             if remembered and remembered[0] == source.state:
                 digest = remembered[1]
             else:
-                digest = digests.of_file(source.file)[0]
+                digest = _digest(source)
         stated = digests.format(digest) if digest else None
         target = f"file://{quote(source.file)}"
         yield Entry(source.path, None, source.state.size, Reference(target, checksum=stated))
+
+
+def _digest(source: sources.Source) -> Digest:
+    try:
+        digest, _, size = digests.of_file(source.file)
+    except OSError as problem:
+        raise InvalidSource(f"{source.file} can't be read: {problem.strerror}") from None
+    if size != source.state.size:
+        raise SourceChanged(f"{source.file} changed while it was being read; refer to it once nobody writes to it")
+    return digest
 
 
 def _remote_entry(uri: str, path: str, info: dict[str, Any]) -> Entry:
     etag = next((str(info[key]) for key in _ETAG_KEYS if info.get(key)), None)
     version = next((str(info[key]) for key in _VERSION_KEYS if info.get(key)), None)
     if etag is None and version is None:
-        etag = next((f"modified {info[key]}" for key in _OTHER_KEYS if info.get(key)), None)
+        at = next((info[key] for key in _OTHER_KEYS if info.get(key)), None)
+        at = at.timestamp() if isinstance(at, datetime) else at  # a listing and a look may differ in the type
+        etag = None if at is None else f"modified {at}"
     size = info.get("size")
     known = int(size) if size is not None else None
     return Entry(names.check_path(path), None, known, Reference(uri, etag=etag, version_id=version))

@@ -109,8 +109,9 @@ class Push:
         """The manifest's digest; the manifest is in the store by the end, as are the trusted files' blobs."""
         data = manifest.to_bytes()
         digest = digests.of_bytes(data)
-        if digest in self._blobs.missing([digest]):
-            self.repair(self._blobs.missing(self._trusted))
+        absent = self._blobs.missing([digest, *self._trusted])
+        self.repair(absent)
+        if digest in absent:
             self._put_manifest(digest, data)
         return digest
 

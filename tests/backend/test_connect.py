@@ -1,51 +1,99 @@
+"""Which URL leads to which backend, and which to none."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lineal.backend.connect import connect
-from lineal.core import settings
-from lineal.core.errors import InvalidSettings, Unavailable
+from lineal.backend.port import Backend
+from lineal.core import errors, settings
+
+Connect = Callable[[str], Backend]
 
 
-def collections(url: str) -> list[str]:
-    backend = connect(settings.load(url=url))
-    try:
-        return [c.name for c in backend.artifacts.list_collections()]
-    finally:
+@pytest.fixture
+def to(tmp_path: Path) -> Iterator[Connect]:
+    opened: list[Backend] = []
+
+    def to_(url: str) -> Backend:
+        opened.append(connect(settings.load(tmp_path, url=url, user="ada", cache_dir=str(tmp_path / "cache"))))
+        return opened[-1]
+
+    yield to_
+    for backend in opened:
         backend.close()
 
 
-def test_a_folder_becomes_a_store_on_first_use_that_only_its_owner_may_enter(place):
-    assert collections("new/deeper") == []
-    assert (place.work / "new/deeper/lineal.db").is_file()
-    assert Path("new/deeper").stat().st_mode & 0o077 == 0
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org",
+        "https://example.org/x",
+        "s3://bucket/x",
+        "gs://bucket",
+        "ftp://host/x",
+        "postgresql://h/d",
+    ],
+)
+def test_urls_that_hold_no_rows_are_refused_with_what_to_do(to: Connect, url: str) -> None:
+    with pytest.raises(errors.InvalidSettings, match="LINEAL_URL"):
+        to(url)
 
 
-def test_a_tilde_and_a_file_url_lead_to_folders(place):
-    collections("~/store")
-    assert (place.home / "store/lineal.db").is_file()
-    collections(f"file://{place.work}/other")
-    assert (place.work / "other/lineal.db").is_file()
+def test_a_folder_is_made_for_its_owner_alone(to: Connect, tmp_path: Path) -> None:
+    backend = to(str(tmp_path / "a/b"))
+    assert backend.url == str(tmp_path / "a/b")
+    assert stat.S_IMODE((tmp_path / "a/b").stat().st_mode) == 0o700
+    assert backend.artifacts.list_collections() == []
 
 
-def test_a_store_in_memory_is_the_same_for_the_whole_process(place):
-    first, second = (connect(settings.load(url="memory:of-this-test")) for _ in range(2))
-    first.runs.start("night-1")
-    assert second.runs.get("night-1").id == "night-1"
-    other = connect(settings.load(url="memory:other-of-this-test"))
-    assert other.artifacts.list_types() == []
-    assert list(place.work.iterdir()) == []
+def test_a_file_url_is_the_folder(to: Connect, tmp_path: Path) -> None:
+    to(str(tmp_path / "s")).runs.start("r1")
+    assert to(f"file://{tmp_path}/s").runs.get("r1").id == "r1"
 
 
-@pytest.mark.parametrize("url", ["https://example.org", "http://x", "s3://bucket/x", "ftp://x", "postgresql://x/y"])
-def test_what_is_no_folder_is_refused_with_what_to_set(url):
-    with pytest.raises(InvalidSettings, match="set LINEAL_URL to a folder"):
-        connect(settings.load(url=url))
+@pytest.mark.parametrize("path", ["file", "file/below"])
+def test_a_file_is_no_store(to: Connect, tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(errors.InvalidSettings, match="file, not a folder"):
+        to(str(tmp_path / path))
+    assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_file_is_no_store():
-    Path("file").write_text("mine")
-    for url in ("file", "file/deeper"):
-        with pytest.raises((InvalidSettings, Unavailable), match="file"):
-            connect(settings.load(url=url))
-    assert Path("file").read_text() == "mine"
+@pytest.mark.parametrize("name", ["100% ?#&;mode=ro", "ümläut 'quoted\""])
+def test_a_folder_may_have_any_name(to: Connect, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    to(str(folder)).runs.start("r1")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [name]
+    assert (folder / "lineal.db").is_file()
+
+
+def test_memory_stores_are_shared_by_name(to: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    one, other = f"memory:{os.urandom(8).hex()}", f"memory:{os.urandom(8).hex()}"
+    to(one).runs.start("r1")
+    assert to(one).runs.get("r1").id == "r1"
+    with pytest.raises(errors.RunNotFound):
+        to(other).runs.get("r1")
+
+
+def test_a_store_of_a_newer_format_is_refused_and_left_alone(to: Connect, tmp_path: Path) -> None:
+    to(str(tmp_path)).close()
+    connection = sqlite3.connect(tmp_path / "lineal.db")
+    with connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    connection.close()
+    with pytest.raises(errors.NewerFormat, match="99"):
+        to(str(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_told_as_damaged(to: Connect, tmp_path: Path) -> None:
+    (tmp_path / "lineal.db").write_bytes(b"not a database at all" * 1000)
+    with pytest.raises(errors.CorruptDatabase):
+        to(str(tmp_path))

@@ -1,42 +1,69 @@
+"""Records and errors as JSON and back."""
+
 import json
+import pickle
 from datetime import UTC, datetime
 
 import pytest
 
+from lineal.backend.port import Logged
 from lineal.backend.wire import error_from_json, error_to_json, to_json
-from lineal.core.errors import AliasMoved, Error, Invalid
-from lineal.storage.digest import Digest
-from lineal.tracking.model import Run
+from lineal.core.errors import Error
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+from ..registry.test_retention import version
 
-
-def test_a_record_is_its_fields_and_what_names_it():
-    run = Run("r1", "local", "digits", "n", "train", "running", {"lr": (1, 2)}, {}, "ada", "vm", NOON)
-    body = json.loads(json.dumps(to_json(run)))
-    assert body["path"] == "local/digits/r1"
-    assert body["config"] == {"lr": [1, 2]}
-    assert (body["created_at"], body["finished_at"]) == ("2026-05-01T12:00:00Z", None)
-
-
-def test_lists_sets_mappings_and_digests_are_plain():
-    assert to_json({1: [Digest(b"\x00\xff")], "a": (NOON,)}) == {"1": ["00ff"], "a": ["2026-05-01T12:00:00Z"]}
-    assert to_json(frozenset({1})) == [1]
+FAMILIES = {
+    "invalid": (422, 2),
+    "not_found": (404, 3),
+    "conflict": (409, 4),
+    "unauthenticated": (401, 5),
+    "forbidden": (403, 5),
+    "corrupt": (500, 6),
+    "unavailable": (503, 7),
+}
 
 
-def test_an_error_comes_back_as_the_same_class():
-    error = AliasMoved("moved", stands="v1", expected="v0")
-    back = error_from_json(json.loads(json.dumps(error_to_json(error))))
-    assert type(back) is AliasMoved
-    assert (back.message, back.details) == ("moved", {"stands": "v1", "expected": "v0"})
+@pytest.mark.parametrize("code", sorted(Error.by_code))
+def test_every_error_comes_back_as_the_class_that_was_raised(code: str) -> None:
+    kind = Error.by_code[code]
+    error = kind("what happened", digests=["sha256:00"], stands=None, count=3)
+    again = error_from_json(json.loads(json.dumps(error_to_json(error))))
+    assert type(again) is kind
+    assert (again.code, again.message, again.details) == (code, error.message, error.details)
+    assert str(again) == "what happened"
+    assert (again.http_status, again.exit_code) == FAMILIES[code.partition(".")[0]]
 
 
-@pytest.mark.parametrize("kind", Error.by_code.values(), ids=lambda kind: kind.code)
-def test_every_error_survives_the_wire(kind):
-    assert type(error_from_json(error_to_json(kind("text")))) is kind
+@pytest.mark.parametrize("code", sorted(Error.by_code))
+def test_every_error_survives_pickling_between_processes(code: str) -> None:
+    error = Error.by_code[code]("what happened", digests=["x"])
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.message, again.details) == (type(error), error.message, error.details)
 
 
-def test_a_code_of_the_future_is_a_plain_error():
-    back = error_from_json({"error": {"code": "invalid.of_tomorrow", "message": "text"}})
-    assert type(back) is Error
-    assert not isinstance(back, Invalid)
+def test_an_error_of_a_newer_server_is_a_plain_one() -> None:
+    error = error_from_json({"error": {"code": "conflict.of_tomorrow", "message": "m"}})
+    assert (type(error), error.message, error.details) == (Error, "m", {})
+
+
+def test_the_envelope_holds_code_message_and_details() -> None:
+    error = Error.by_code["conflict.alias_moved"]("moved", stands="v3", at=datetime(2026, 1, 2, tzinfo=UTC), t=(1, 2))
+    details = {"stands": "v3", "at": "2026-01-02T00:00:00Z", "t": [1, 2]}
+    body = {"code": "conflict.alias_moved", "message": "moved", "details": details}
+    assert error_to_json(error) == {"error": body}
+
+
+def test_a_record_is_its_fields_and_its_names() -> None:
+    body = to_json(
+        Logged(version(metadata={"deep": {"x": (1, 2)}}, created_at=datetime(2026, 1, 2, tzinfo=UTC)), True)
+    )
+    assert json.loads(json.dumps(body)) == body
+    assert body["made"] is True
+    inner = body["version"]
+    assert (inner["ref"], inner["version"], inner["number"]) == ("e/p/c:v0", "v0", 0)
+    assert (inner["created_at"], inner["deleted_at"]) == ("2026-01-02T00:00:00Z", None)
+    assert inner["metadata"] == {"deep": {"x": [1, 2]}}
+
+
+def test_bytes_are_hex_and_sets_are_lists() -> None:
+    assert to_json({"d": b"\x00\xff", "s": {1}, 3: None}) == {"d": "00ff", "s": [1], "3": None}

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -144,3 +145,8 @@ def test_what_is_only_looked_up_is_not_written_outside_the_store(shell, place):
     shell("lineal ls; lineal show nothing; lineal search x")
     assert list(place.home.iterdir()) == []
     assert list(place.work.iterdir()) == []
+
+
+def test_python_dash_m_is_the_same_command():
+    said = subprocess.run([sys.executable, "-m", "lineal", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout == f"lineal, version {__version__}\n"

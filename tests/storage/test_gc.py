@@ -46,7 +46,12 @@ def find(
         overhead = OVERHEAD + ROW * len(lengths) if key.endswith(".pack") else 0
         objects[key] = IndexedObject(key, sum(lengths) + overhead + lost, made, sum(lengths))
     return find_garbage(
-        {digest_of(n.encode()) for n in live}, [(p, made) for p in places], objects, stored, older_than=NOON
+        {digest_of(n.encode()) for n in live},
+        [(p, made) for p in places],
+        objects,
+        stored,
+        older_than=NOON,
+        strays_older_than=NOON,
     )
 
 

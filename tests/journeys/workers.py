@@ -1,0 +1,140 @@
+"""What the processes of the concurrency and crash journeys do.
+
+Each says "ready" when it is about to begin, and "done <something>" after each thing that was acknowledged.
+"""
+
+import os
+import random
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from lineal.backend.connect import connect
+from lineal.backend.port import Backend
+from lineal.core import errors, settings
+from lineal.registry.model import Version
+from lineal.storage import digest as digests
+from lineal.storage import sources
+from lineal.storage.cache import Cache
+from lineal.storage.manifest import Manifest
+from lineal.storage.pull import pull
+from lineal.storage.transfer import Push
+
+PACK_LIMIT = 64 << 10
+
+
+def opened(folder: Path, user: str = "ada") -> Backend:
+    cache = str(folder / "cache")
+    return connect(settings.load(folder, url=str(folder / "store"), user=user, cache_dir=cache, project="p"))
+
+
+class Talk:
+    """The line to the process that started this one."""
+
+    line: Connection
+
+
+def say(text: str) -> None:
+    Talk.line.send(text)
+
+
+def fill(folder: Path, name: str, *, large: bool) -> Path:
+    """A folder with content that only `name` decides: small files, and a large one if asked."""
+    chance = random.Random(name)
+    where = folder / "in" / name
+    os.makedirs(where / "d", exist_ok=True)
+    for n in range(3):
+        (where / f"d/small{n}").write_bytes(chance.randbytes(200))
+    (where / "shared").write_bytes(b"the same in all" * 10)
+    if large:
+        (where / "large").write_bytes(chance.randbytes(3 << 20))
+    return where
+
+
+def log(backend: Backend, cache: Cache, where: Path, collection: str, *, trust: bool = True) -> Version:
+    """What a client does: push, log, and once more from scratch where gc took what it counted on."""
+    with Push(backend.blobs, cache, pack_limit_bytes=PACK_LIMIT) as push:
+        entries = push.files(sources.find_files(where), trust=trust)
+        digest = push.manifest(Manifest(entries))
+    try:
+        return backend.artifacts.log(collection, "dataset", digests.format(digest)).version
+    except errors.BlobsMissing:
+        if not trust:
+            raise
+    return log(backend, cache, where, collection, trust=False)
+
+
+def work_log(folder: Path, backend: Backend, cache: Cache, name: str, count: str, size: str) -> None:
+    """Logs `count` versions, each of other content."""
+    say("ready")
+    for n in range(int(count)):
+        where = fill(folder, f"{name}-{n}", large=size == "large")
+        try:
+            say(f"done {name}-{n} {log(backend, cache, where, 'data').number}")
+        except errors.BlobsMissing as problem:
+            say(f"refused {problem.code}")
+
+
+def work_same(folder: Path, backend: Backend, cache: Cache, name: str) -> None:
+    """Logs one and the same content."""
+    where = fill(folder, "same", large=True)
+    say("ready")
+    Talk.line.recv()
+    say(f"done {log(backend, cache, where, 'data').number}")
+
+
+def work_promote(folder: Path, backend: Backend, cache: Cache, ref: str, expected: str) -> None:
+    """Moves `production` to the ref if it stands at `expected`."""
+    say("ready")
+    Talk.line.recv()
+    try:
+        say(f"done {backend.artifacts.move_alias(ref, 'production', expected=expected).number}")
+    except errors.Conflict as problem:
+        say(f"refused {problem.code}")
+
+
+def work_walk(folder: Path, backend: Backend, cache: Cache) -> None:
+    """Moves `production` from version to version for ever."""
+    say("ready")
+    while True:
+        for number in range(3):
+            say(f"done {backend.artifacts.move_alias(f'data:v{number}', 'production').number}")
+
+
+def work_gc(folder: Path, backend: Backend, cache: Cache, grace_s: str, name: str = "") -> None:
+    """Collects garbage until nobody says anything more, or for ever; makes some each time if it has a `name`."""
+    say("ready")
+    n = 0
+    while True:
+        if name:
+            where = fill(folder, f"{name}-{n}", large=n % 2 == 0)
+            version = log(backend, cache, where, f"waste-{name}")
+            log(backend, cache, fill(folder, f"{name}-newest", large=False), f"waste-{name}")
+            backend.artifacts.delete(version.ref)
+        n += 1
+        try:
+            backend.store.gc(backend.store.plan_gc(grace_s=int(grace_s)))
+            say("done gc")
+        except errors.PlanOutdated as problem:
+            say(f"refused {problem.code}")
+        if (folder / "stop").exists():
+            return
+
+
+def work_read(folder: Path, backend: Backend, cache: Cache, name: str, ref: str) -> None:
+    """Downloads the version again and again into new folders."""
+    version = backend.artifacts.resolve(ref)
+    say("ready")
+    n = 0
+    while not (folder / "stop").exists():
+        target = folder / "out" / f"{name}-{n}"
+        n += 1
+        pull(backend.artifacts.manifest(version.digest).entries, backend.blobs, target, cache)
+        say(f"done {target}")
+
+
+def main(what: str, folder: Path, *arguments: str) -> None:
+    backend = opened(folder)
+    cache = Cache(folder / "cache")
+    globals()[f"work_{what}"](folder, backend, cache, *arguments)
+    backend.close()
+    cache.close()
