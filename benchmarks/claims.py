@@ -1,0 +1,61 @@
+"""What we claim, as data: each work, the peer it is measured against in the same run, and the ratio to reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Lineal's median for `work` is at most `ratio` times the peer's, for `against` if that is another work of its.
+
+    `most` bounds what else is measured along with it, such as the bytes that are new on disk.
+    """
+
+    work: str
+    title: str
+    peer: str
+    ratio: float
+    against: str = ""
+    most: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def peer_work(self) -> str:
+        return self.against or self.work
+
+
+MOST_MEMORY_MB = 200
+
+CLAIMS = (
+    Claim("file.put", "one 2 GiB file: add and log", "trackio", 0.5),
+    Claim("file.put_again", "the same again, unchanged", "dvc", 0.1),
+    Claim("file.get", "download it cold, verified, by copy", "trackio", 1.4),
+    Claim("file.link", "by link, on the machine that logged it", "trackio", 0.05, against="file.get"),
+    Claim("file.link_cold", "by link, on one that has to verify it", "trackio", 0.05, against="file.get"),
+    Claim("file.link_elsewhere", "by link once more, into another folder", "trackio", 0.05, against="file.get"),
+    Claim("tree.put", "20,000 files of 1–8 KiB: add_dir and log", "trackio", 0.2, most={"objects": 20}),
+    Claim("tree.put_again", "the same again, unchanged", "dvc", 0.07),
+    Claim("tree.put_changed", "with 100 files changed", "dvc", 0.12, most={"bytes": 1.5e6}),
+    Claim("tree.get", "download them cold", "aim", 0.35),
+    Claim("tree.get_elsewhere", "download them warm, into another folder", "aim", 0.05),
+    Claim("tree.get_again", "download them warm, into the same folder", "aim", 0.05),
+    Claim("registry.resolve", "resolve an alias, 1,000 models × 20 versions", "mlflow", 0.1),
+    Claim("registry.move", "move an alias, durable", "trackio", 0.2),
+    Claim("lineage.whole", "ancestors among 10,000 runs, 20,000 artifacts: whole", "mlmd", 0.2),
+    Claim("lineage.near", "within 6 runs", "mlmd", 0.15),
+    Claim("start.import", "import", "trackio", 0.12),
+)
+
+ALSO = {
+    "start.run": "import, open a run, end it",
+    "registry.read": "resolve an alias through the SDK",
+    "file.get_elsewhere": "download the 2 GiB file once more, into another folder",
+    "file.get_again": "download it once more, into the same folder",
+}
+
+LIMITS = {
+    "limits.hash": "sha256 of the 2 GiB file",
+    "limits.copy": "copy of it by the kernel (without sync)",
+    "limits.sync": "fsync of 4 KiB",
+    "limits.list": "listing the 20,000 files with their sizes",
+}
