@@ -146,7 +146,7 @@ def _listen(engine: Engine, *, wal: bool = True) -> None:
     @event.listens_for(engine, "begin")
     def begin(session: Session) -> None:
         write = session.get_execution_options().get("lineal_write")
-        session.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        session.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")  # type: ignore[union-attr]
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> None:
@@ -195,12 +195,12 @@ def _translated() -> Iterator[None]:
         yield
     except Error:
         raise
-    except DBAPIError as problem:
+    except (DBAPIError, sqlite3.Error) as problem:
         raise _error_for(problem) from problem
 
 
-def _error_for(problem: DBAPIError) -> Exception:
-    text = str(problem.orig)
+def _error_for(problem: DBAPIError | sqlite3.Error) -> Exception:
+    text = str(problem.orig if isinstance(problem, DBAPIError) else problem)
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return CorruptDatabase(f"the database is damaged ({text}); restore it, then run `lineal fsck --rebuild`")
     if "full" in text:
@@ -209,7 +209,7 @@ def _error_for(problem: DBAPIError) -> Exception:
         return ReadOnly("the store's database may not be written; nothing was changed")
     if "locked" in text or "busy" in text:
         return DatabaseBusy(f"another process held the store's write lock for {_BUSY_S} s; try again")
-    if isinstance(problem, OperationalError):
+    if isinstance(problem, OperationalError | sqlite3.OperationalError):
         return StoreUnavailable(f"the store's database can't be used: {text}")
     return problem
 

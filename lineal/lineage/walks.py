@@ -34,11 +34,13 @@ _NODES = """ SELECT 1 AS is_run, run AS id FROM reached
     UNION ALL SELECT DISTINCT 0, e.version_id FROM reached x
     CROSS JOIN edges e WHERE e.run_id = x.run AND e.output = :onward"""
 _VERSION = r"'version\:' || c.entity || '/' || c.project || '/' || c.name || '\:v' || CAST(v.number AS VARCHAR)"
-_NAMES = f""" SELECT 'run\\:' || r.run_id FROM reached x JOIN runs r ON r.id = x.run
-    UNION ALL SELECT {_VERSION} FROM
-    (SELECT DISTINCT e.version_id AS id FROM reached x CROSS JOIN edges e
-    WHERE e.run_id = x.run AND e.output = :onward) d
-    CROSS JOIN versions v JOIN collections c ON c.id = v.collection_id WHERE v.id = d.id"""  # noqa: S608 - constants only
+# A row for each collection, not for each node: its versions' numbers in one text, which Python cuts up far faster.
+_NAMES = """ SELECT 'run\\:' AS head, {joined}(r.run_id, ' ') AS tails FROM reached x JOIN runs r ON r.id = x.run
+    UNION ALL SELECT 'version\\:' || c.entity || '/' || c.project || '/' || c.name || '\\:v', {joined}(n.number, ' ')
+    FROM (SELECT v.collection_id, CAST(v.number AS VARCHAR) AS number FROM
+        (SELECT DISTINCT e.version_id AS id FROM reached x CROSS JOIN edges e
+        WHERE e.run_id = x.run AND e.output = :onward) d CROSS JOIN versions v WHERE v.id = d.id) n
+    JOIN collections c ON c.id = n.collection_id GROUP BY c.id, c.entity, c.project, c.name"""
 _VERSION_NAME = f"SELECT {_VERSION} FROM versions v JOIN collections c ON c.id = v.collection_id WHERE v.id IN :ids"  # noqa: S608
 _RUN_NAME = "SELECT 'run\\:' || r.run_id FROM runs r WHERE r.id IN :ids"
 _DEEPEST_COUNTED = 24
@@ -119,9 +121,11 @@ def reach_names(session: Session, *, version: int, up: bool, depth: int | None =
     """The node ids (`version:…`, `run:…`) of what `reach` finds from one version, in no order; in one query."""
     if depth is not None and (depth < 1 or depth > _DEEPEST_COUNTED):
         return names(session, reach(session, versions=[version], up=up, depth=depth))
-    statement = _statement(True, depth is not None, _NAMES)
+    joined = "group_concat" if session.dialect.name == "sqlite" else "string_agg"
+    statement = _statement(True, depth is not None, _NAMES.format(joined=joined))
     ways = (1, 0) if up else (0, 1)
-    return [row[0] for row in session.execute(statement, _asked([version], ways, depth)).all()]
+    rows = session.execute(statement, _asked([version], ways, depth)).all()
+    return [head + tail for head, tails in rows if tails for tail in tails.split(" ")]
 
 
 def names(session: Session, reached: Reached) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from lineal.core.errors import AliasMoved, AliasNotFound
 from lineal.core.names import check_alias, format_number
@@ -27,10 +27,18 @@ class Mover(NamedTuple):
     why: str = ""
 
 
+_BORNE = (aliases.c.collection_id == bindparam("in_id")) & (aliases.c.name == bindparam("alias"))
+_STANDS = select(aliases.c.number).where(_BORNE)
+_MOVE = update(aliases).where(_BORNE).values(number=bindparam("to"))
+_PLACE = insert(aliases).values(collection_id=bindparam("in_id"), name=bindparam("alias"), number=bindparam("to"))
+_REMOVE = delete(aliases).where(_BORNE)
+_APPEND = insert(alias_events)
+
+
 def stands(session: Session, collection: Found, alias: str) -> int | None:
     """The number that bears the alias now, if any."""
-    wanted = select(aliases.c.number).where(aliases.c.collection_id == collection.id, aliases.c.name == alias)
-    return session.scalar(wanted)
+    number: int | None = session.scalar(_STANDS, {"in_id": collection.id, "alias": alias})
+    return number
 
 
 def move(
@@ -58,11 +66,7 @@ def move(
         )
     if before == number:
         return False
-    if before is None:
-        session.execute(insert(aliases).values(collection_id=collection.id, name=alias, number=number))
-    else:
-        here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
-        session.execute(update(aliases).where(here).values(number=number))
+    session.execute(_PLACE if before is None else _MOVE, {"in_id": collection.id, "alias": alias, "to": number})
     _record(session, collection, alias, kind, mover, (before, number))
     return True
 
@@ -74,8 +78,7 @@ def remove(session: Session, collection: Found, alias: str, mover: Mover) -> int
         raise AliasNotFound(
             f"{collection.name} has no alias {alias!r}; `lineal aliases {collection.name}` lists them"
         )
-    here = (aliases.c.collection_id == collection.id) & (aliases.c.name == alias)
-    session.execute(delete(aliases).where(here))
+    session.execute(_REMOVE, {"in_id": collection.id, "alias": alias})
     _record(session, collection, alias, "remove", mover, (before, None))
     return before
 
@@ -150,16 +153,15 @@ def _record(
     mover: Mover,
     stood: tuple[int | None, int | None],
 ) -> None:
-    session.execute(
-        insert(alias_events).values(
-            collection_id=collection.id,
-            alias=alias,
-            kind=kind,
-            at=mover.at,
-            user=mover.user,
-            host=mover.host,
-            from_number=stood[0],
-            to_number=stood[1],
-            why=mover.why,
-        )
-    )
+    event = {
+        "collection_id": collection.id,
+        "alias": alias,
+        "kind": kind,
+        "at": mover.at,
+        "user": mover.user,
+        "host": mover.host,
+        "from_number": stood[0],
+        "to_number": stood[1],
+        "why": mover.why,
+    }
+    session.execute(_APPEND, event)

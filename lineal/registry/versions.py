@@ -69,6 +69,21 @@ _BY_ALIAS = _NEWEST.join(
 _BY_DIGEST = _NEWEST.where(versions.c.digest.between(bindparam("low"), bindparam("high")))
 
 
+_HERE = _PLACES.where(
+    collections.c.name == bindparam("called"),
+    collections.c.entity == bindparam("of"),
+    collections.c.project == bindparam("within"),
+    collections.c.deleted_at.is_(None),
+    memberships.c.unlinked_at.is_(None),
+    versions.c.deleted_at.is_(None),
+)
+_HERE_BY_NUMBER = _HERE.where(memberships.c.number == bindparam("wanted"))
+_HERE_NEWEST = _HERE.order_by(memberships.c.number.desc()).limit(1)
+_HERE_BY_ALIAS = _HERE.join(
+    aliases, and_(aliases.c.collection_id == collections.c.id, aliases.c.number == memberships.c.number)
+).where(aliases.c.name == bindparam("alias"))
+
+
 class Placed(NamedTuple):
     """A version and the row ids that tables join on: its own, and the collection it is seen through."""
 
@@ -137,6 +152,24 @@ def get(session: Session, collection: Found, number: int, *, deleted: bool = Fal
         ending = "its bytes are gone" if row.purged_at else f"`lineal restore {name}` brings it back"
         raise VersionNotFound(f"{name} was deleted; {ending}")
     return _placed(row)
+
+
+def find(session: Session, ref: Ref, *, entity: str, project: str) -> Placed | None:
+    """The version that `ref`, not by digest, names in that project now, by one query; None leaves why to others."""
+    asked: dict[str, Any] = {"called": ref.collection, "of": entity, "within": project}
+    if ref.number is not None:
+        row = session.execute(_HERE_BY_NUMBER, asked | {"wanted": ref.number}).first()
+    elif ref.alias is not None:
+        row = session.execute(_HERE_BY_ALIAS, asked | {"alias": ref.alias}).first()
+    else:
+        row = session.execute(_HERE_NEWEST, asked).first()
+    return _placed(row) if row else None
+
+
+def collection_of(placed: Placed) -> Found:
+    """The collection through which the version is seen."""
+    seen = placed.version
+    return Found(placed.collection_id, seen.entity, seen.project, seen.collection, seen.type, False)
 
 
 def resolve(session: Session, collection: Found, ref: Ref) -> Placed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -172,9 +173,9 @@ class LocalArtifacts(Artifacts):
             names.parse_number(expected)
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
-            found = self._here.collection(session, parse_ref(ref))
-            aliases.move(session, found, alias, placed.version.number, self._here.mover(why), expected=expected)
-            return versions.get(session, found, placed.version.number).version
+            found, number = versions.collection_of(placed), placed.version.number
+            aliases.move(session, found, alias, number, self._here.mover(why), expected=expected)
+        return replace(placed.version, aliases=tuple(sorted({*placed.version.aliases, alias})))
 
     def remove_alias(self, ref: str, *, why: str = "") -> Version:
         parsed = _alias_ref(ref)

@@ -55,6 +55,11 @@ class Context:
     def resolve(self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False) -> Placed:
         """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
         ref = parse_ref(text)
+        project = ref.project or self.project
+        if at is None and project is not None and ref.digest_prefix is None:
+            placed = versions.find(session, ref, entity=ref.entity or self.entity, project=project)
+            if placed is not None:
+                return placed
         found = self.collection(session, ref, deleted=deleted or at is not None)
         if deleted and ref.number is not None:
             return versions.get(session, found, ref.number, deleted=True)
