@@ -31,6 +31,7 @@ from lineal.storage.sources import State
 DEFAULT_SIZE_BYTES = 20_000_000_000
 TICK_NS = 30_000_000
 COARSE_TICK_NS = 2_000_000_000
+OBJECTS_NEVER_CHANGE = 1 << 62  # `as_of_ns` for a store's own objects, which nobody edits: no state is too fresh
 _FORMAT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);

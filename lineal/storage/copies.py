@@ -13,7 +13,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import xxhash
 
@@ -65,25 +65,34 @@ def copy(source: int, target: int, size: int, *, identity: bool = True, durable:
     With `durable`, bytes are pushed to the disk while the rest is still being copied, so that the caller's fsync
     finds little left. Raises conflict.source_changed where the source ends early, OSError.
     """
-    hashes = _Hashes(identity=identity)
     if size <= _WINDOW_BYTES or not hasattr(os, "copy_file_range"):
-        return _copy_through(source, target, size, hashes)
-    job = _KernelCopy(source, target, size, durable=durable)
-    with job:
+        return _copy_through(source, target, size, _Hashes(identity=identity))
+    sha, fast = hashlib.sha256(), xxhash.xxh3_128()
+    # The sha256 takes longer than the copying, so the copying thread takes the xxh3-128 off its hands.
+    with _KernelCopy(source, target, size, durable=durable, along=fast if identity else None) as job:
         for offset in range(0, size, _WINDOW_BYTES):
             length = min(_WINDOW_BYTES, size - offset)
             job.wait_for(offset + length)
-            window = mmap.mmap(target, length, prot=mmap.PROT_READ, offset=offset)
-            with window, memoryview(window) as view:
-                hashes.update(view)
-    return _whole(hashes, size)
+            _hash_window(target, offset, length, sha if identity else fast)
+    return Copied(Digest(sha.digest() if identity else b""), fast.digest(), size)
+
+
+class _Hash(Protocol):
+    def update(self, data: memoryview, /) -> object: ...
+
+
+def _hash_window(target: int, offset: int, length: int, into: _Hash) -> None:
+    window = mmap.mmap(target, length, prot=mmap.PROT_READ, offset=offset)
+    with window, memoryview(window) as view:
+        into.update(view)
 
 
 class _KernelCopy:
     """The copying threads; the caller waits for windows as they are finished."""
 
-    def __init__(self, source: int, target: int, size: int, *, durable: bool) -> None:
-        self._source, self._target, self._size = source, target, size
+    def __init__(self, source: int, target: int, size: int, *, durable: bool, along: _Hash | None) -> None:
+        """`along` is a hash that is fed with the copy on the copying thread."""
+        self._source, self._target, self._size, self._along = source, target, size, along
         self._done = 0
         self._problem: BaseException | None = None
         self._stop = False
@@ -112,7 +121,9 @@ class _KernelCopy:
     def _copy(self) -> None:
         try:
             while self._done < self._size and not self._stop:
-                count = _copy_range(self._source, self._target, self._done, self._size)
+                count = _copy_window(self._source, self._target, self._done, self._size)
+                if self._along is not None:
+                    _hash_window(self._target, self._done, count, self._along)
                 with self._moved:
                     self._done += count
                     self._moved.notify_all()
@@ -139,17 +150,25 @@ class _KernelCopy:
             synced = goal
 
 
-def _copy_range(source: int, target: int, offset: int, size: int) -> int:
+def _copy_window(source: int, target: int, offset: int, size: int) -> int:
+    """The bytes of one whole window (or of what is left), copied from `offset` on."""
     wanted = min(_WINDOW_BYTES, size - offset)
+    done = 0
+    while done < wanted:
+        count = _copy_range(source, target, offset + done, wanted - done)
+        if not count:
+            raise SourceChanged("the file shrank while it was being read")
+        done += count
+    return done
+
+
+def _copy_range(source: int, target: int, offset: int, wanted: int) -> int:
     try:
-        count = os.copy_file_range(source, target, wanted, offset, offset)
+        return os.copy_file_range(source, target, wanted, offset, offset)
     except OSError as problem:
         if problem.errno not in _NO_KERNEL_COPY:
             raise
-        count = os.pwrite(target, os.pread(source, wanted, offset), offset)
-    if not count:
-        raise SourceChanged("the file shrank while it was being read")
-    return count
+        return os.pwrite(target, os.pread(source, wanted, offset), offset)
 
 
 def _copy_through(source: int, target: int, size: int, hashes: _Hashes) -> Copied:

@@ -60,6 +60,17 @@ def of_stream(stream: Readable) -> tuple[Digest, bytes, int]:
     return Digest(sha.digest()), fast.digest(), size
 
 
+def fast_of_file(path: str) -> tuple[bytes, int]:
+    """The xxh3-128 and the length of the file at `path`, without its digest. Raises OSError."""
+    fast, size = xxhash.xxh3_128(), 0
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            fast.update(buffer[:count])
+            size += count
+    return fast.digest(), size
+
+
 def of_file(path: str) -> tuple[Digest, bytes, int]:
     """Digest, xxh3-128 and length of the file at `path`. Raises OSError."""
     with open(path, "rb", buffering=0) as file:

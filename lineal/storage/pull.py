@@ -23,7 +23,7 @@ from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
 from lineal.storage import copies, references
 from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, Blobs, Place, decode, from_os_error
-from lineal.storage.cache import TICK_NS, Cache
+from lineal.storage.cache import OBJECTS_NEVER_CHANGE, TICK_NS, Cache
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry
 from lineal.storage.sources import State, state_of
@@ -98,6 +98,7 @@ class _Pull:
         self._progress = progress or (lambda _count: None)
         self.folders = _Folders(root, make=True)
         self._done: list[tuple[str, State, Digest]] = []
+        self._linked: list[tuple[str, str, Digest]] = []
         self._temporary = f".lineal-{new_id()}"
 
     def run(self, entries: Sequence[Entry]) -> int:
@@ -118,7 +119,7 @@ class _Pull:
             jobs = [pool.submit(self._whole, path, place) for _key, _offset, path, place in whole]
             jobs += [pool.submit(self._fetch, entry) for entry in differing if entry.reference is not None]
             _await(jobs)
-        self._remember(sum(e.size or 0 for e in differing))
+        self._remember()
         return len(differing)
 
     def _check_found(self, wanted: Sequence[Entry], places: dict[Digest, Place]) -> None:
@@ -195,9 +196,11 @@ class _Pull:
         with self._slot(path) as slot:
             if self._mode == "link" and source is not None:
                 self._link(source, slot, place)
+                self._rename(slot)
+                self._linked.append((source, path, place.digest))
             else:
                 self._copy(source, slot, place)
-            self._rename(slot, place.digest)
+                self._rename(slot, place.digest)
         self._progress(place.size)
 
     def _copy(self, source: str | None, slot: _Slot, place: Place) -> None:
@@ -225,10 +228,9 @@ class _Pull:
             state = state_of(os.stat(source))
         except FileNotFoundError:
             raise BlobNotFound(f"the store has lost the bytes of {slot.path!r}; run `lineal fsck`") from None
-        if self._cache.find(source) != (state, place.digest):
-            _, fast, size = digests.of_file(source)
-            if (fast, size) != (place.fast, place.size):
-                raise _mismatch(slot.path, place)
+        remembered = self._cache.find(source) == (state, place.digest)
+        if not remembered and digests.fast_of_file(source) != (place.fast, place.size):
+            raise _mismatch(slot.path, place)
         try:
             os.link(source, slot.temporary, dst_dir_fd=slot.folder)
         except OSError as problem:
@@ -236,7 +238,8 @@ class _Pull:
                 raise
             os.symlink(source, slot.temporary, dir_fd=slot.folder)
 
-    def _rename(self, slot: _Slot, digest: Digest) -> None:
+    def _rename(self, slot: _Slot, digest: Digest | None = None) -> None:
+        """Gives the new file its name, and notes its state if it is a copy that holds `digest`."""
         folder, temporary, name, path = slot
         try:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -245,25 +248,20 @@ class _Pull:
         if self._mode == "link":
             with suppress(FileNotFoundError):  # renaming a hard link onto itself leaves both names
                 os.unlink(temporary, dir_fd=folder)
-        self._done.append((f"{self.root}/{path}", state_of(os.stat(name, dir_fd=folder)), digest))
+        if digest is not None:
+            self._done.append((f"{self.root}/{path}", state_of(os.stat(name, dir_fd=folder)), digest))
 
-    def _remember(self, size_bytes: int) -> None:
+    def _remember(self) -> None:
         """Notes what was written, after waiting out the clock's tick where reading again would cost more."""
-        if size_bytes >= _WORTH_WAITING_BYTES:
+        if sum(state.size for _, state, _ in self._done) >= _WORTH_WAITING_BYTES:
             time.sleep(TICK_NS / 1e9)
-        rows = self._done
-        if self._mode == "link":
-            rows += self._linked(rows)
-        self._cache.remember(rows, time.time_ns())
-
-    def _linked(self, rows: list[tuple[str, State, Digest]]) -> list[tuple[str, State, Digest]]:
-        """The store's own files behind the links, whose change time linking has moved."""
-        found = []
-        for digest, place in self._blobs.find({digest for _, _, digest in rows}).items():
-            source = self._blobs.store.path_of(place.key)
-            if source is not None and not place.key.endswith(".pack"):
-                found.append((source, state_of(os.stat(source)), digest))
-        return found
+        self._cache.remember(self._done, time.time_ns())
+        linked: list[tuple[str, State, Digest]] = []
+        for source, path, digest in self._linked:
+            with suppress(FileNotFoundError):  # gc may take an object that has just been linked to
+                state = state_of(os.stat(source))  # linking moved its change time, once for each link
+                linked += [(source, state, digest), (f"{self.root}/{path}", state, digest)]
+        self._cache.remember(linked, OBJECTS_NEVER_CHANGE)
 
 
 def expected(entry: Entry) -> Digest | None:

@@ -11,13 +11,14 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import FileIO
 from typing import NamedTuple
 
 from lineal.core.errors import InvalidSource, SourceChanged
 from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, ZLIB, Blobs, Place, object_key
-from lineal.storage.cache import Cache
+from lineal.storage.cache import OBJECTS_NEVER_CHANGE, Cache
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry, Manifest, uncollected
 from lineal.storage.packs import PackWriter
@@ -56,7 +57,7 @@ class Push:
         self._progress = progress or (lambda _count: None)
         self._pack: PackWriter | None = None
         self._places: dict[Digest, Place] = {}
-        self._objects: dict[str, int] = {}
+        self._objects: list[tuple[str, State, Digest]] = []
         self._trusted: dict[Digest, Source] = {}
         self._states: list[tuple[str, State, Digest]] = []
         self._started_ns = time.time_ns()
@@ -71,6 +72,7 @@ class Push:
             return
         self._flush()
         self._cache.remember(self._states, self._started_ns)
+        self._cache.remember(self._objects, OBJECTS_NEVER_CHANGE)
 
     def files(self, sources: Iterable[Source], *, trust: bool = True) -> list[Entry]:
         """The entries of `sources`, whose blobs are in the store by the end of the push.
@@ -162,6 +164,9 @@ class Push:
         place = Place(copied.digest, copied.size, copied.fast, key, 0, copied.size)
         self._blobs.add([place], {key: copied.size})
         self._states.append((source.file, source.state, copied.digest))
+        if (path := self._blobs.store.path_of(key)) is not None:
+            with suppress(FileNotFoundError):  # another writer was first
+                self._objects.append((path, state_of(os.stat(path)), copied.digest))
         self._progress(copied.size)
         return Entry(source.path, copied.digest, copied.size)
 
