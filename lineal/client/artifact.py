@@ -32,7 +32,7 @@ from lineal.registry.model import AliasEvent, Version
 from lineal.storage import digest as digests
 from lineal.storage import references, sources
 from lineal.storage.manifest import Entry, Manifest
-from lineal.storage.pull import Mode, matches
+from lineal.storage.pull import Mode
 from lineal.storage.sources import Source
 from lineal.storage.transfer import Push
 from lineal.tracking.model import Run as RunRecord
@@ -196,8 +196,9 @@ class Artifact:
     def add_dir(self, local_path: PathLike, name: str | None = None, *, ignore: Sequence[str] = ()) -> None:
         """Adds every file below the folder, below `name` if given. `ignore`: patterns such as `*.tmp`, `.git/`."""
         self._check_draft()
-        for source in sources.find_files(local_path, name or "", ignore=ignore):
-            self._put_source(source)
+        found = {source.path: source for source in sources.find_files(local_path, name or "", ignore=ignore)}
+        self._entries = {path: entry for path, entry in self._entries.items() if path not in found}
+        self._sources |= found
 
     def add_reference(
         self, uri: str, name: str | None = None, *, checksum: bool = True, max_objects: int = references.MAX_OBJECTS
@@ -373,10 +374,6 @@ class Artifact:
         if wrong:
             shown_ = ", ".join(wrong[:10]) + (" …" if len(wrong) > 10 else "")
             raise DigestMismatch(f"{where} is not {self.name}: {shown_}", paths=wrong)
-
-    def is_current(self, root: PathLike) -> bool:
-        """Whether the folder holds all its files as logged; reads only those that changed since last seen."""
-        return not matches(self.manifest.entries, root, self._online.cache)
 
     # ---- changing and asking ---------------------------------------------------------------------------------
 

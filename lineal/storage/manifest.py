@@ -8,10 +8,8 @@ keys sorted, UTF-8 unescaped but for what JSON demands, entries sorted by path, 
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from json.encoder import encode_basestring as _quoted
 from operator import itemgetter
@@ -21,6 +19,7 @@ from lineal.core import names
 from lineal.core.errors import Error, InvalidManifest, NewerFormat
 from lineal.storage import digest as digests
 from lineal.storage.digest import Digest
+from lineal.storage.records import uncollected
 
 FORMAT = 1
 MAX_BYTES = 4 << 30
@@ -116,18 +115,6 @@ class Manifest:
         if not canonical:
             raise InvalidManifest("the manifest is not in canonical form")
         return manifest
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Holds Python's cycle collector while very many small records are made, of which it could free none."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _entry_text(entry: Entry) -> str:

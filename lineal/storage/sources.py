@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from lineal.core import names
 from lineal.core.errors import InvalidSource
+from lineal.storage.records import uncollected
 
 _Step = tuple[str, str, str, tuple[str, ...]]
 
@@ -57,7 +58,8 @@ def find_files(folder: str | os.PathLike[str], prefix: str = "", *, ignore: Sequ
     if not stat.S_ISDIR(facts.st_mode):
         raise InvalidSource(f"{given} is not a folder; use add_file for a file")
     walk = _Walk(root, _Ignored(ignore))
-    walk.enter_all(root, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
+    with uncollected():
+        walk.enter_all(root, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
     names.check_each([source.path for source in walk.found])
     return walk.found
 

@@ -20,8 +20,9 @@ from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, ZLIB, Blobs, Place, object_key
 from lineal.storage.cache import OBJECTS_NEVER_CHANGE, Cache
 from lineal.storage.digest import Digest
-from lineal.storage.manifest import Entry, Manifest, uncollected
+from lineal.storage.manifest import Entry, Manifest
 from lineal.storage.packs import PackWriter
+from lineal.storage.records import uncollected
 from lineal.storage.sources import Source, State, state_of
 
 PACK_LIMIT_BYTES = 128 << 10
@@ -88,16 +89,20 @@ class Push:
         """Entries of files whose state is remembered, and the other files."""
         entries: list[Entry] = []
         unread: list[Source] = []
-        for folder, group in _by_folder(sources).items():
-            known = self._cache.known(folder) if trust else {}
-            for source in group:
-                remembered = known.get(source.file.rpartition("/")[2])
-                if remembered and remembered[0] == source.state:
-                    digest = remembered[1]
-                    self._trusted[digest] = source
-                    entries.append(Entry(source.path, digest, source.state.size))
-                else:
-                    unread.append(source)
+        known: dict[str, tuple[tuple[int, int, int, int], Digest]] = {}
+        folder = None
+        for source in sources:  # as they were found: folder by folder
+            path, file, state = source
+            above, _, name = file.rpartition("/")
+            if above != folder:
+                folder, known = above, self._cache.known(above) if trust else {}
+            remembered = known.get(name)
+            if remembered is not None and remembered[0] == state:
+                digest = remembered[1]
+                self._trusted[digest] = source
+                entries.append(Entry(path, digest, state[0]))
+            else:
+                unread.append(source)
         return entries, unread
 
     def data(self, path: str, data: bytes) -> Entry:
@@ -204,13 +209,6 @@ class Push:
             pack.abort()
             raise
         self._blobs.add(pack.places, {pack.key: pack.size})
-
-
-def _by_folder(sources: Iterable[Source]) -> dict[str, list[Source]]:
-    folders: dict[str, list[Source]] = {}
-    for source in sources:
-        folders.setdefault(source.file.rpartition("/")[0], []).append(source)
-    return folders
 
 
 def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
