@@ -238,10 +238,6 @@ class CorruptDatabase(Corrupt):
     code = "corrupt.database"
 
 
-class CorruptStore(Corrupt):
-    code = "corrupt.store"
-
-
 # ---- unavailable ---------------------------------------------------------------------------------------------
 
 

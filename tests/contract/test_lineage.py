@@ -405,6 +405,15 @@ def test_a_verified_audit_reads_every_byte_and_finds_a_flipped_one(line: Desk) -
     assert lineage.audit("model").verification is None
 
 
+def test_an_audit_of_what_came_from_a_version_with_a_damaged_manifest_says_so(
+    line: Desk, open_desk: Callable[..., Desk]
+) -> None:
+    flip_blob(line.backend, digests.parse(line.backend.artifacts.resolve("set").digest))
+    audit = open_desk().backend.lineage.audit("model")  # which remembers no manifest
+    assert [f.subject for f in audit.findings if f.code == "corrupt"] == ["local/default/set:v0"]
+    assert [v.name for v in audit.versions] == ["raw:v0", "set:v0", "model:v0"]
+
+
 # ---- impact ----------------------------------------------------------------------------------------------------
 
 

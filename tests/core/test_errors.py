@@ -44,7 +44,7 @@ def test_the_codes_are_those_that_were_ever_given() -> None:
         "not_found.blob", "not_found.link", "conflict.alias_moved", "conflict.type", "conflict.version_in_use",
         "conflict.version_purged", "conflict.run_finished", "conflict.source_changed", "conflict.blobs_missing",
         "conflict.plan_outdated", "conflict.artifact_logged", "corrupt.digest_mismatch", "corrupt.pack",
-        "corrupt.manifest", "corrupt.database", "corrupt.store", "unavailable.store", "unavailable.disk_full",
+        "corrupt.manifest", "corrupt.database", "unavailable.store", "unavailable.disk_full",
         "unavailable.read_only", "unavailable.newer_format", "unavailable.database_busy", "unavailable.dependency",
         "unavailable.reference",
     }  # fmt: skip

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from lineal.backend.local import subgraph
 from lineal.backend.local.artifacts import holds
 from lineal.backend.local.context import Context
+from lineal.backend.local.subgraph import Rows, Start
 from lineal.backend.local.upkeep import verify_blobs
 from lineal.backend.port import Lineage
 from lineal.core import clock
-from lineal.core.errors import InvalidDigest, VersionNotFound
+from lineal.core.errors import Corrupt, InvalidDigest, NotFound, VersionNotFound
 from lineal.core.names import format_number, parse_ref
 from lineal.db.session import Session
 from lineal.lineage import edges, walks
-from lineal.lineage.edges import RowEdge
-from lineal.lineage.model import Direction, Edge, Graph, Node
+from lineal.lineage.model import Direction, Graph
 from lineal.lineage.report import (
     Audit,
     Finding,
@@ -31,26 +30,11 @@ from lineal.registry import aliases, links, versions
 from lineal.registry.collections import Found
 from lineal.registry.model import Version
 from lineal.storage import digest as digests
+from lineal.storage.manifest import Manifest
 from lineal.tracking import runs
 from lineal.tracking.model import Run
 
 RUN_PREFIX = "run:"
-MAX_NODES = 20_000
-
-
-class _Start(NamedTuple):
-    versions: tuple[int, ...]
-    runs: tuple[int, ...]
-
-
-class _Rows(NamedTuple):
-    """A subgraph by row ids, with the records of its nodes and how far each lies from the start."""
-
-    versions: Mapping[int, Version]
-    runs: Mapping[int, Run]
-    edges: tuple[RowEdge, ...]
-    depths: Mapping[tuple[bool, int], int]
-    truncated: bool
 
 
 class LocalLineage(Lineage):
@@ -60,7 +44,7 @@ class LocalLineage(Lineage):
     def graph(self, subject: str, *, direction: Direction = "both", depth: int | None = None) -> Graph:
         with self._here.database.read() as session:
             start = self._start(session, subject)
-            return _graph(_rows(session, start, direction, depth), start)
+            return subgraph.graph(subgraph.find_rows(session, start, direction, depth), start)
 
     def reach(self, subject: str, *, up: bool = True, depth: int | None = None) -> list[str]:
         with self._here.database.read() as session:
@@ -86,10 +70,10 @@ class LocalLineage(Lineage):
     def audit(self, ref: str, *, verify: bool = False) -> Audit:
         with self._here.database.read() as session:
             placed = self._here.resolve(session, ref, deleted=True)
-            start = _Start((placed.id,), ())
-            rows = _rows(session, start, "up", None)
+            start = Start((placed.id,), ())
+            rows = subgraph.find_rows(session, start, "up", None)
             promotions = self._promotions(session, placed)
-        order = _causes_first(rows)
+        order = subgraph.causes_first(rows)
         facts = {id_: self._facts(version) for id_, version in rows.versions.items()}
         others = [facts[id_] for is_run, id_ in order if not is_run and id_ != placed.id]
         ordered = [*others, facts[placed.id]]  # a cycle may have put the subject before its causes
@@ -106,8 +90,8 @@ class LocalLineage(Lineage):
             findings=tuple(
                 _findings(ordered, run_facts, self._unchecked(rows), set(raw), _purged(rows), rows.truncated)
             )
-            + (checked.problems if checked else ()),
-            graph=_graph(rows, start),
+            + tuple(checked.problems if checked else self._damaged(rows)),
+            graph=subgraph.graph(rows, start),
             made_at=clock.now(),
             made_by=f"{self._here.user}@{self._here.host}",
             verification=checked,
@@ -116,15 +100,15 @@ class LocalLineage(Lineage):
     def impact(self, subject: str) -> Impact:
         subjects = self._holding(subject)
         with self._here.database.read() as session:
-            start = _Start(tuple(subjects), ())
-            rows = _rows(session, start, "down", None)
+            start = Start(tuple(subjects), ())
+            rows = subgraph.find_rows(session, start, "down", None)
             linked = [
                 (version.ref, link.ref)
                 for id_, version in rows.versions.items()
                 for link in links.of_version(session, id_)
             ]
             standing = self._standing(session, rows.versions)
-        order = _causes_first(rows)
+        order = subgraph.causes_first(rows)
         facts = {id_: self._facts(version, read=False) for id_, version in rows.versions.items()}
         return Impact(
             asked=subject,
@@ -133,16 +117,16 @@ class LocalLineage(Lineage):
             runs=tuple(_run_facts(rows, id_) for is_run, id_ in order if is_run),
             links=tuple(sorted(linked)),
             standing=standing,
-            graph=_graph(rows, start),
+            graph=subgraph.graph(rows, start),
             made_at=clock.now(),
         )
 
     # ---- parts -----------------------------------------------------------------------------------------------
 
-    def _start(self, session: Session, subject: str) -> _Start:
+    def _start(self, session: Session, subject: str) -> Start:
         if subject.startswith(RUN_PREFIX):
-            return _Start((), (runs.get(session, subject.removeprefix(RUN_PREFIX)).id,))
-        return _Start((self._here.resolve(session, subject, deleted=True).id,), ())
+            return Start((), (runs.get(session, subject.removeprefix(RUN_PREFIX)).id,))
+        return Start((self._here.resolve(session, subject, deleted=True).id,), ())
 
     def _holding(self, subject: str) -> dict[int, Version]:
         """The version that the ref names, or every version that holds the file with that digest."""
@@ -165,10 +149,8 @@ class LocalLineage(Lineage):
         return found
 
     def _facts(self, version: Version, *, read: bool = True) -> VersionFacts:
-        uris = []
-        if read and version.purged_at is None:
-            manifest = self._here.manifests.stored(version.digest)
-            uris = [e.reference.uri for e in manifest if e.reference is not None]
+        manifest = self._manifest(version) if read else None
+        uris = [e.reference.uri for e in manifest or () if e.reference is not None]
         return VersionFacts(
             ref=version.ref,
             name=version.name,
@@ -187,16 +169,31 @@ class LocalLineage(Lineage):
             deleted_at=version.deleted_at,
         )
 
-    def _unchecked(self, rows: _Rows) -> dict[str, list[str]]:
+    def _manifest(self, version: Version) -> Manifest | None:
+        """The version's manifest; None where it is gone or damaged."""
+        try:
+            return None if version.purged_at is not None else self._here.manifests.stored(version.digest)
+        except (Corrupt, NotFound):
+            return None
+
+    def _unchecked(self, rows: Rows) -> dict[str, list[str]]:
         """The references without checksum, ETag or version id, by the ref of their version."""
-        found = {}
+        return {
+            version.ref: [
+                e.reference.uri
+                for e in self._manifest(version) or ()
+                if e.reference is not None and not e.reference.checked
+            ]
+            for version in rows.versions.values()
+        }
+
+    def _damaged(self, rows: Rows) -> Iterator[Finding]:
         for version in rows.versions.values():
-            if version.purged_at is None:
-                manifest = self._here.manifests.stored(version.digest)
-                found[version.ref] = [
-                    e.reference.uri for e in manifest if e.reference is not None and not e.reference.checked
-                ]
-        return found
+            if version.purged_at is None and self._manifest(version) is None:
+                text = (
+                    f"the manifest of {version.name} is damaged or gone, so its files are unknown; run `lineal fsck`"
+                )
+                yield Finding("corrupt", version.ref, text)
 
     def _promotions(self, session: Session, placed: versions.Placed) -> tuple[Promotion, ...]:
         """Every move of an alias onto or off the version, in any collection that shows it or did, oldest first."""
@@ -247,145 +244,14 @@ class LocalLineage(Lineage):
         for version in found:
             if version.purged_at is None:
                 wanted[digests.parse(version.digest)] = version.ref
-                for entry in self._here.manifests.stored(version.digest):
+                for entry in self._manifest(version) or ():
                     if entry.digest is not None:
                         wanted.setdefault(entry.digest, f"{version.ref} {entry.path}")
         size, problems = verify_blobs(self._here, wanted)
         return Verification(len(wanted), size, tuple(Finding("corrupt", s, t) for s, t in problems))
 
 
-def _rows(session: Session, start: _Start, direction: Direction, depth: int | None) -> _Rows:
-    found_versions, found_runs = set(start.versions), set(start.runs)
-    for up in (True, False):
-        if direction in ("both", "up" if up else "down"):
-            reached = walks.reach(session, versions=start.versions, runs=start.runs, up=up, depth=depth)
-            found_versions |= reached.versions
-            found_runs |= reached.runs
-    between = [e for e in edges.of_runs(session, found_runs) if e.version in found_versions]
-    depths = _depths(start, between)
-    truncated = len(depths) > MAX_NODES
-    if truncated:
-        kept = dict(sorted(depths.items(), key=lambda pair: pair[1])[:MAX_NODES])
-        between = [e for e in between if (True, e.run) in kept and (False, e.version) in kept]
-        depths = kept
-    return _Rows(
-        versions.list_by_id(session, [id_ for is_run, id_ in depths if not is_run]),
-        runs.list_by_id(session, [id_ for is_run, id_ in depths if is_run]),
-        tuple(between),
-        depths,
-        truncated,
-    )
-
-
-def _depths(start: _Start, between: Collection[RowEdge]) -> dict[tuple[bool, int], int]:
-    """How many edges each node lies from the start, whichever way they point."""
-    beside: dict[tuple[bool, int], list[tuple[bool, int]]] = {}
-    for edge in between:
-        beside.setdefault((True, edge.run), []).append((False, edge.version))
-        beside.setdefault((False, edge.version), []).append((True, edge.run))
-    first = [(False, id_) for id_ in start.versions] + [(True, id_) for id_ in start.runs]
-    depths = dict.fromkeys(first, 0)
-    waiting = deque(first)
-    while waiting:
-        node = waiting.popleft()
-        for other in beside.get(node, ()):
-            if other not in depths:
-                depths[other] = depths[node] + 1
-                waiting.append(other)
-    return depths
-
-
-def _causes_first(rows: _Rows) -> list[tuple[bool, int]]:
-    """The nodes so that causes come before effects; where a cycle forbids it, the older come first."""
-    after: dict[tuple[bool, int], list[tuple[bool, int]]] = {node: [] for node in rows.depths}
-    count = dict.fromkeys(rows.depths, 0)
-    for edge in {(e.run, e.version, e.output) for e in rows.edges}:
-        run, version = (True, edge[0]), (False, edge[1])
-        cause, effect = (run, version) if edge[2] else (version, run)
-        after[cause].append(effect)
-        count[effect] += 1
-
-    def age(node: tuple[bool, int]) -> tuple[object, ...]:
-        is_run, id_ = node
-        return ((rows.runs if is_run else rows.versions)[id_].created_at, is_run, id_)
-
-    order: dict[tuple[bool, int], None] = {}
-    oldest = iter(by_age := sorted(rows.depths, key=age))
-    ready = [node for node in by_age if not count[node]]
-    while len(order) < len(by_age):
-        freed = []
-        for node in ready or [next(node for node in oldest if node not in order)]:
-            order[node] = None
-            for effect in after[node]:
-                count[effect] -= 1
-                if not count[effect] and effect not in order:
-                    freed.append(effect)
-        ready = sorted(freed, key=age)
-    return list(order)
-
-
-def _graph(rows: _Rows, start: _Start) -> Graph:
-    first = {(False, id_) for id_ in start.versions} | {(True, id_) for id_ in start.runs}
-    names = {(False, id_): f"version:{version.ref}" for id_, version in rows.versions.items()}
-    names |= {(True, id_): f"run:{run.id}" for id_, run in rows.runs.items()}
-    nodes = [
-        _run_node(rows.runs[id_], depth, (True, id_) in first)
-        if is_run
-        else _version_node(rows.versions[id_], depth, (False, id_) in first)
-        for (is_run, id_), depth in rows.depths.items()
-    ]
-    drawn = {
-        Edge(names[True, e.run], names[False, e.version], e.role)
-        if e.output
-        else Edge(names[False, e.version], names[True, e.run], e.role)
-        for e in rows.edges
-    }
-    return Graph(
-        tuple(sorted(nodes, key=lambda node: (node.depth, node.id))),
-        tuple(sorted(drawn, key=lambda edge: (edge.source, edge.target, edge.role))),
-        rows.truncated,
-    )
-
-
-def _version_node(version: Version, depth: int, focus: bool) -> Node:
-    detail = {
-        "ref": version.ref,
-        "digest": version.digest,
-        "size_bytes": version.size_bytes,
-        "files": version.file_count,
-        "created_by": version.created_by,
-    }
-    return Node(
-        id=f"version:{version.ref}",
-        kind="version",
-        name=version.name,
-        type=version.type,
-        aliases=version.aliases,
-        created_at=version.created_at,
-        depth=depth,
-        deleted=version.deleted_at is not None,
-        focus=focus,
-        detail=detail,
-    )
-
-
-def _run_node(run: Run, depth: int, focus: bool) -> Node:
-    detail = {"run": run.path, "state": run.state, "by": f"{run.user}@{run.host}"}
-    if run.code.get("commit"):
-        detail["commit"] = str(run.code["commit"]) + (" (dirty)" if run.code.get("dirty") else "")
-    return Node(
-        id=f"run:{run.id}",
-        kind="run",
-        name=run.name,
-        type=run.job_type,
-        created_at=run.created_at,
-        depth=depth,
-        focus=focus,
-        detail=detail,
-    )
-
-
-def _run_facts(rows: _Rows, id_: int) -> RunFacts:
+def _run_facts(rows: Rows, id_: int) -> RunFacts:
     run = rows.runs[id_]
     touched = sorted(
         (rows.versions[e.version].ref, e.role, e.output)
@@ -414,7 +280,7 @@ def _run_facts(rows: _Rows, id_: int) -> RunFacts:
     )
 
 
-def _purged(rows: _Rows) -> set[str]:
+def _purged(rows: Rows) -> set[str]:
     return {version.ref for version in rows.versions.values() if version.purged_at is not None}
 
 
@@ -446,4 +312,6 @@ def _findings(
         if run.state not in ("finished", "running"):
             yield Finding("run_unfinished", run.id, f"run {run.name} {run.state}")
     if truncated:
-        yield Finding("walk_truncated", "", f"the graph is larger than {MAX_NODES} nodes; the farthest are left out")
+        yield Finding(
+            "walk_truncated", "", f"the graph is larger than {subgraph.MAX_NODES} nodes; the farthest are left out"
+        )
