@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html as markup
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lineal.core.errors import InvalidArgument, MissingDependency, Unavailable
@@ -91,10 +92,28 @@ def _drawn(source: str, kind: ImageFormat) -> bytes:
             "Images need Graphviz: install its `dot` program, or run: pip install 'lineal[render]'"
         ) from None
     try:
-        with _GRAPHVIZ_LIBRARY, pygraphviz.AGraph(string=source) as drawing:
+        with _GRAPHVIZ_LIBRARY, _without_font_warnings(), pygraphviz.AGraph(string=source) as drawing:
             return bytes(drawing.draw(format=kind, prog="dot"))
     except (OSError, ValueError) as problem:
         raise Unavailable(f"pygraphviz could not draw the {kind}: {problem}") from None
+
+
+@contextmanager
+def _without_font_warnings() -> Iterator[None]:
+    """Holds back what the wheel's own fontconfig says of a newer system's settings; all else is passed on."""
+    import os
+    import tempfile
+
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            said.seek(0)
+            os.write(2, b"".join(line for line in said if not line.startswith(b"Fontconfig warning")))
 
 
 def _digraph(graph: Graph, *, fold: bool) -> graphviz.Digraph:

@@ -222,3 +222,9 @@ def test_folding_can_be_switched_off(sweep: Graph) -> None:
 
 def test_every_face_of_the_room_can_be_had_from_render() -> None:
     assert all(callable(getattr(render, name)) for name in render.__all__ if name not in ("READABLE", "ImageFormat"))
+
+
+def test_the_wheels_font_warnings_are_held_back_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+    with render._without_font_warnings():
+        os.write(2, b"Fontconfig warning: line 6: unknown element\nsomething else\n")
+    assert capfd.readouterr().err == "something else\n"
