@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import fields, is_dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from lineal.core.clock import format_time
 from lineal.core.errors import Error
+from lineal.core.plain import plain
 
 _NAMES = ("ref", "name", "version", "path")
 
 
 def to_json(value: Any) -> Any:
-    """`value` (a record, or lists and mappings of them) as plain JSON: moments RFC 3339, tuples lists, bytes hex."""
-    if is_dataclass(value) and not isinstance(value, type):
-        body = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
-        named = {
-            name: getattr(value, name) for name in _NAMES if isinstance(getattr(type(value), name, None), property)
-        }
-        return named | body
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | Set):
-        return [to_json(item) for item in value]
-    if isinstance(value, datetime):
-        return format_time(value)
-    return value.hex() if isinstance(value, bytes) else value
+    """`value` (a record, or lists and mappings of them) as plain JSON, with the names that a record goes by."""
+    return plain(value, _NAMES)
 
 
 def error_to_json(error: Error) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from lineal.backend.port import Difference
 from lineal.client.connection import Connection
 from lineal.core.errors import BlobNotFound
 from lineal.storage import headers
-from lineal.storage.blobs import RAW, decode
+from lineal.storage.blobs import decode
 from lineal.storage.headers import HeaderChange
 from lineal.storage.manifest import Entry
 
@@ -52,7 +52,7 @@ def _opened(conn: Connection, entry: Entry) -> Iterator[BinaryIO]:
     place = blobs.find([entry.digest]).get(entry.digest)
     if place is None:
         raise BlobNotFound(f"the store has lost the bytes of {entry.path!r}; run `lineal fsck`")
-    if place.codec == RAW and not place.key.endswith(".pack"):
+    if place.plain:
         with blobs.store.open(place.key) as file:
             yield cast(BinaryIO, file)
     else:

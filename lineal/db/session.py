@@ -109,10 +109,7 @@ def open_file(path: str) -> Database:
         raise ReadOnly(f"{folder} holds no store and may not be written; set LINEAL_URL to another folder")
     try:
         return _ready(Database(_file_engine(path, "ro"), writable=False))
-    except (
-        StoreUnavailable,
-        ReadOnly,
-    ):  # a read-only medium can't share a WAL, and nobody writes there
+    except (StoreUnavailable, ReadOnly):  # a read-only medium can't share a WAL, and nobody writes there
         return _ready(Database(_file_engine(path, "ro&immutable=1"), writable=False))
 
 

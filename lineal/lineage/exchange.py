@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lineal.core.clock import format_time, parse_time
 from lineal.core.errors import InvalidArgument
+from lineal.core.plain import plain
 from lineal.lineage.model import Edge, Graph, Node
 
 if TYPE_CHECKING:
@@ -63,16 +63,8 @@ def _node_json(node: Node) -> dict[str, Any]:
         "depth": node.depth,
         "deleted": node.deleted,
         "focus": node.focus,
-        "detail": _plain(node.detail),
+        "detail": plain(node.detail),
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _node(fields: Mapping[str, Any]) -> Node:

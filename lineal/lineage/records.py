@@ -11,8 +11,8 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from lineal.core.clock import format_time
 from lineal.core.errors import InvalidArgument
+from lineal.core.plain import plain
 from lineal.lineage.report import Audit, Impact
 
 Record = TypeVar("Record", Audit, Impact)
@@ -20,7 +20,7 @@ Record = TypeVar("Record", Audit, Impact)
 
 def to_json(record: Audit | Impact) -> dict[str, Any]:
     """The record as plain JSON values: tuples as lists, moments as RFC 3339 in UTC with a `Z`."""
-    return cast(dict[str, Any], _plain(record))
+    return cast(dict[str, Any], plain(record))
 
 
 def audit_from_json(raw: Mapping[str, Any]) -> Audit:
@@ -31,18 +31,6 @@ def audit_from_json(raw: Mapping[str, Any]) -> Audit:
 def impact_from_json(raw: Mapping[str, Any]) -> Impact:
     """The impact that `to_json` wrote. Raises invalid.argument."""
     return _from_json(Impact, raw)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _from_json(kind: type[Record], raw: Mapping[str, Any]) -> Record:

@@ -51,6 +51,11 @@ class Place(NamedTuple):
     length: int
     codec: int = RAW
 
+    @property
+    def plain(self) -> bool:
+        """Whether the object is the blob's own bytes and nothing else, to be streamed, copied or linked to."""
+        return self.codec == RAW and self.offset == 0 and not self.key.endswith(".pack")
+
 
 class Blobs(Protocol):
     """A store of blobs and the index that knows where each lies. Thread-safe; adding is idempotent."""

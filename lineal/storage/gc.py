@@ -14,7 +14,6 @@ from datetime import datetime
 from lineal.core.errors import DigestMismatch
 from lineal.storage import digest as digests
 from lineal.storage.blobs import (
-    RAW,
     BlobStore,
     Place,
     StoredObject,
@@ -116,7 +115,7 @@ def places_in(store: BlobStore, stored: StoredObject) -> list[Place]:
 
 def verify(store: BlobStore, place: Place) -> Place:
     """The place with its size and xxh3-128 as read from the bytes. Raises corrupt.digest_mismatch, not_found.blob."""
-    if place.codec == RAW and not place.key.endswith(".pack"):
+    if place.plain:
         with store.open(place.key) as file:
             digest, fast, size = digests.of_stream(file)
     else:

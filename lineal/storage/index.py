@@ -26,12 +26,11 @@ _FIND = text(
 
 
 class IndexedObject(NamedTuple):
-    """An object that the index knows; `live` is how many of its stored bytes hold blobs of the index."""
+    """An object that the index knows."""
 
     key: str
     size: int
     created_at: datetime
-    live: int
 
 
 def missing(session: Session, digests: Collection[Digest]) -> set[Digest]:
@@ -53,17 +52,11 @@ def add(
     sizes: Mapping[str, int],
     *,
     at: datetime,
-    replace: bool = False,
 ) -> set[str]:
-    """Keys among the new objects (`sizes`: key → bytes) that nothing needs, since all their blobs were known.
-
-    With `replace`, the new places win over the old ones.
-    """
+    """Keys among the new objects (`sizes`: key → bytes) that nothing needs, since all their blobs were known."""
     if not sizes:
         return set()
     ids = _add_objects(session, sizes, at)
-    if replace:
-        forget(session, [p.digest for p in places])
     rows = [
         (digest, ids[key], offset, length, size, fast, codec)
         for digest, size, fast, key, offset, length, codec in places
@@ -107,14 +100,8 @@ def describe(session: Session, places: Collection[Place]) -> None:
 
 def list_objects(session: Session) -> dict[str, IndexedObject]:
     """Every object, by key."""
-    rows = session.execute(
-        text(
-            "SELECT o.key, o.size, coalesce(sum(b.length), 0) AS live, o.id FROM objects o "
-            "LEFT JOIN blobs b ON b.object_id = o.id GROUP BY o.id, o.key, o.size"
-        )
-    ).all()
-    created = {row.id: row.created_at for row in session.execute(select(objects.c.id, objects.c.created_at))}
-    return {row.key: IndexedObject(row.key, row.size, created[row.id], int(row.live)) for row in rows}
+    rows = session.execute(select(objects.c.key, objects.c.size, objects.c.created_at)).all()
+    return {row[0]: IndexedObject._make(row) for row in rows}
 
 
 def list_places(session: Session) -> Iterator[tuple[Place, datetime]]:

@@ -22,7 +22,7 @@ from lineal.core.clock import new_id
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
 from lineal.storage import copies, references
 from lineal.storage import digest as digests
-from lineal.storage.blobs import RAW, Blobs, Place, decode, from_os_error
+from lineal.storage.blobs import Blobs, Place, decode, from_os_error
 from lineal.storage.cache import OBJECTS_NEVER_CHANGE, TICK_NS, Cache
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry
@@ -111,8 +111,7 @@ class _Pull:
         whole: list[tuple[str, int, str, Place]] = []
         for entry in wanted:
             place = places[entry.digest]  # type: ignore[index]
-            own = place.codec == RAW and place.offset == 0 and not place.key.endswith(".pack")
-            (whole if own else packed).append((place.key, place.offset, entry.path, place))
+            (whole if place.plain else packed).append((place.key, place.offset, entry.path, place))
         for path, data, digest in self._packed(sorted(packed)):
             self._write(path, data, digest)
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lineal-pull") as pool:

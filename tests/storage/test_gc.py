@@ -44,7 +44,7 @@ def find(
     for key in {p.key for p in places}:
         lengths = [p.length for p in places if p.key == key]
         overhead = OVERHEAD + ROW * len(lengths) if key.endswith(".pack") else 0
-        objects[key] = IndexedObject(key, sum(lengths) + overhead + lost, made, sum(lengths))
+        objects[key] = IndexedObject(key, sum(lengths) + overhead + lost, made)
     return find_garbage(
         {digest_of(n.encode()) for n in live},
         [(p, made) for p in places],
