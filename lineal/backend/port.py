@@ -80,7 +80,8 @@ class Difference:
 class GcPlan:
     """What garbage collection would do: each version's fate, and the blobs and objects that would go.
 
-    `newest` is the newest version's row when the plan was made; `garbage` is storage's own record.
+    The counts and bytes are of what would go, but for `waiting_*`: unreferenced blobs inside the grace period.
+    `fingerprint` tells one plan from another, so that only the plan that was seen is carried out.
     """
 
     decisions: tuple[Decision, ...]
