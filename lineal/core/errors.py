@@ -141,6 +141,14 @@ class EmptyArtifact(Invalid):
     code = "invalid.empty_artifact"
 
 
+class InvalidFilter(Invalid):
+    code = "invalid.filter"
+
+
+class InvalidRows(Invalid):
+    code = "invalid.rows"
+
+
 class InvalidArgument(Invalid):
     code = "invalid.argument"
 
@@ -193,6 +201,14 @@ class VersionInUse(Conflict):
 
 class VersionPurged(Conflict):
     code = "conflict.version_purged"
+
+
+class RunExists(Conflict):
+    code = "conflict.run_exists"
+
+
+class RunInUse(Conflict):
+    code = "conflict.run_in_use"
 
 
 class RunFinished(Conflict):
