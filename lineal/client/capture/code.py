@@ -17,13 +17,16 @@ INCLUDE = (
     *("requirements*.txt", "Makefile", "Dockerfile", "Dockerfile.*", "CMakeLists.txt", ".gitignore"),
 )
 """Names that are taken for source."""
-EXCLUDE = (".env*", "*.env", "secret*.*", "*.secret*", "credential*.*", "*.pem", "*.key")
+EXCLUDE = (
+    *(".env*", "*.env", "*.pem", "*.key"),
+    *(f"*{word}*.{suffix}" for word in ("secret", "credential") for suffix in ("y*ml", "toml", "ini", "cfg")),
+)
 """Names that are left out all the same, as they tend to hold secrets."""
 
 MAX_FILE_BYTES = 5 << 20
 MAX_FILES = 10_000
 _ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
-_NEVER = {"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist", "wandb", "mlruns"}
+_NEVER = {"__pycache__", "node_modules", "site-packages", "mlruns"}
 _TIMEOUT_S = 30.0
 _log = logging.getLogger("lineal")
 
@@ -31,7 +34,7 @@ Choice = Sequence[str] | Callable[[str], object]
 
 
 def code_files(root: Path, include: Choice = INCLUDE, exclude: Choice = EXCLUDE) -> list[Path]:
-    """The source files below `root`, sorted, as paths below it: those that git does not ignore, or by a walk without it.
+    """The source files below `root`, sorted: those that git does not ignore, or, without git, those of a walk.
 
     `include` and `exclude` are patterns of file names or of paths relative to `root`, or functions of the whole path.
     A walk passes over hidden folders, environments and caches. Files above 5 MiB, those after the first 10,000,

@@ -46,7 +46,7 @@ class Console:
         self._max_lines = max_lines
         self._max_pieces = max_lines * _PIECES_PER_LINE
         # Writers take no lock, so that a signal handler or a destructor may print in the middle of a print.
-        self._pieces: deque[tuple[float, StreamName, str]] = deque()
+        self._pieces: deque[tuple[float, StreamName, Any]] = deque()
         self._chars = 0
         self._dropped_pieces = 0
         self._dropped_lines = 0

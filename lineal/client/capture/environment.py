@@ -18,21 +18,12 @@ from lineal.core.settings import environment, environment_like
 
 VARIABLES = (
     *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
-    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "TOKENIZERS_PARALLELISM"),
-    *(
-        "RANK",
-        "LOCAL_RANK",
-        "NODE_RANK",
-        "GROUP_RANK",
-        "WORLD_SIZE",
-        "LOCAL_WORLD_SIZE",
-        "MASTER_ADDR",
-        "MASTER_PORT",
-    ),
-    *("OMPI_COMM_WORLD_*", "PMI_RANK", "PMI_SIZE", "NCCL_DEBUG", "NCCL_SOCKET_IFNAME", "NCCL_P2P_DISABLE"),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TOKENIZERS_PARALLELISM"),
+    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR"),
+    *("MASTER_PORT", "OMPI_COMM_WORLD_*", "PMI_RANK", "PMI_SIZE", "NCCL_DEBUG", "NCCL_SOCKET_IFNAME"),
     *("SLURM_*", "PBS_JOBID", "PBS_JOBNAME", "PBS_QUEUE", "LSB_JOBID", "LSB_JOBNAME", "LSB_QUEUE", "JOB_ID"),
-    *("CUBLAS_WORKSPACE_CONFIG", "PYTHONHASHSEED", "PYTORCH_CUDA_ALLOC_CONF", "TF_DETERMINISTIC_OPS", "XLA_FLAGS"),
-    *("CONDA_DEFAULT_ENV", "VIRTUAL_ENV", "LANG", "TZ"),
+    *("CUBLAS_WORKSPACE_CONFIG", "PYTHONHASHSEED", "PYTORCH_CUDA_ALLOC_CONF", "TF_DETERMINISTIC_OPS"),
+    *("XLA_FLAGS", "CONDA_DEFAULT_ENV", "VIRTUAL_ENV", "LANG", "TZ"),
 )
 """The environment variables that are recorded, by name or pattern; never one whose name says secret."""
 
@@ -48,8 +39,8 @@ def environment_facts(variables: Sequence[str] = VARIABLES) -> dict[str, Any]:
     """
     facts = {
         "command": command(sys.orig_argv),
-        "program": program(git_root(_folder())),
-        "folder": str(folder) if (folder := _folder()) else None,
+        "program": program(git_root(Path())),
+        "folder": _folder(),
         "host": socket.gethostname(),
         "user": _user(),
         "os": f"{platform.system()} {platform.release()}",
@@ -101,9 +92,9 @@ def container_facts(root: Path = Path("/")) -> dict[str, str]:
 _CGROUPS = {"kubepods": "kubernetes", "/docker": "docker", "libpod": "podman", "/lxc": "lxc"}
 
 
-def _folder() -> Path | None:
+def _folder() -> str | None:
     try:
-        return Path.cwd()
+        return os.getcwd()
     except OSError:  # deleted
         return None
 

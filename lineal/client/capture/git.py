@@ -31,7 +31,7 @@ _STATUS = (
     *("--untracked-files=no", "--ignore-submodules=dirty"),
 )
 _REMOTES = ("config", "-z", "--get-regexp", r"^remote\..*\.url$")
-_UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory", ":/")
+_UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
 
 
 def code_facts(folder: Path | None = None) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def code_facts(folder: Path | None = None) -> dict[str, Any]:
 
     `program` is relative to the checkout if it lies in it; a remote's user and password are left out.
     """
-    place = folder or Path.cwd()
+    place = folder or Path()
     root = git_root(place)
     name = program(root)
     facts: dict[str, Any] = {"program": name} if name else {}
@@ -64,9 +64,12 @@ def untracked_facts(folder: Path) -> dict[str, Any]:
 
     A folder without any tracked file counts as one, and its name ends in `/`. Contents are never read.
     """
+    root = git_root(folder)
+    if root is None:
+        return {}
     names: list[str] = []
     count, rest = 0, b""
-    with streamed(folder, *_UNTRACKED) as running:
+    with streamed(root, *_UNTRACKED) as running:
         while piece := running.stream.read(1 << 16):
             *found, rest = (rest + piece).split(b"\0")
             count += len(found)
@@ -74,9 +77,12 @@ def untracked_facts(folder: Path) -> dict[str, Any]:
     return {"untracked_count": count, "untracked": names} if running.succeeded else {}
 
 
-def git_root(folder: Path | None = None) -> Path | None:
-    """The checkout that `folder` (default: the working folder) lies in, found without git."""
-    place = Path(os.path.abspath(folder or Path.cwd()))
+def git_root(folder: Path) -> Path | None:
+    """The checkout that `folder` lies in, found without git."""
+    try:
+        place = Path(os.path.abspath(folder))
+    except OSError:  # the working folder was deleted
+        return None
     return next((above for above in (place, *place.parents) if (above / ".git").exists()), None)
 
 

@@ -15,7 +15,7 @@ _VERSION = re.compile(r"^Version:[ \t]*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 def packages() -> list[str]:
-    """Lines such as `numpy==2.4.6`, sorted; `name @ url` for what was installed from a folder, a file or a repository.
+    """Lines such as `numpy==2.4.6`, sorted; `name @ url` for what came from a folder, a file or a repository.
 
     Of a package that is found twice the first one counts, as it does for `import`.
     """
@@ -51,7 +51,10 @@ def conda_packages() -> list[str]:
 
 
 def _line(name: str, version: str, origin: str | None) -> str:
-    direct: Any = json.loads(origin) if origin else None
+    try:
+        direct: Any = json.loads(origin or "null")
+    except ValueError:
+        direct = None
     url = direct.get("url") if isinstance(direct, dict) else None
     if not isinstance(url, str) or not (url := _public(url)):
         return f"{name}=={version}"

@@ -95,17 +95,17 @@ class System:
     def _disk(self) -> dict[str, float]:
         import psutil
 
-        counters = psutil.disk_io_counters()
+        disks = psutil.disk_io_counters()
         return self._grown(
-            {"system.disk.read_bytes": counters.read_bytes, "system.disk.written_bytes": counters.write_bytes}
+            {"system.disk.read_bytes": disks.read_bytes, "system.disk.written_bytes": disks.write_bytes}
         )
 
     def _network(self) -> dict[str, float]:
         import psutil
 
-        counters = psutil.net_io_counters()
+        network = psutil.net_io_counters()
         return self._grown(
-            {"system.network.sent_bytes": counters.bytes_sent, "system.network.received_bytes": counters.bytes_recv}
+            {"system.network.sent_bytes": network.bytes_sent, "system.network.received_bytes": network.bytes_recv}
         )
 
     def _grown(self, counters: dict[str, int]) -> dict[str, float]:

@@ -14,7 +14,7 @@ StreamName = Literal["stdout", "stderr"]
 
 
 class Line(NamedTuple):
-    """A line that was shown: when its last change was written (seconds since 1970), where, and what, with its ANSI."""
+    """A line that was shown: when it was last written to (seconds since 1970), where, and what, with its ANSI."""
 
     time_s: float
     stream: StreamName
