@@ -35,10 +35,8 @@ def _sources() -> list[str]:
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is None:
         return []
-    typed: Any = getattr(getattr(shell, "history_manager", None), "input_hist_raw", None)
-    if not isinstance(typed, list):
-        typed = shell.user_ns.get("In")  # magics are written out as calls there
-    return [source if isinstance(source, str) else "" for source in typed] if isinstance(typed, list) else []
+    typed = getattr(getattr(shell, "history_manager", None), "input_hist_raw", None) or []
+    return [source if isinstance(source, str) else "" for source in typed]
 
 
 def _cell(number: int, source: str) -> dict[str, Any]:
