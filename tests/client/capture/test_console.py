@@ -33,9 +33,9 @@ def texts(console: Console, **how: bool) -> list[str]:
 def run(program: str, *words: str, **how: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", program, *words],
+        check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         timeout=60,
         **how,
     )
@@ -60,7 +60,11 @@ def test_both_streams_are_heard_in_the_order_they_were_written_to(console):
     print("a")
     print("b", file=sys.stderr)
     print("c")
-    assert [(line.stream, line.text) for line in console.take()] == [("stdout", "a"), ("stderr", "b"), ("stdout", "c")]
+    assert [(line.stream, line.text) for line in console.take()] == [
+        ("stdout", "a"),
+        ("stderr", "b"),
+        ("stdout", "c"),
+    ]
 
 
 def test_lines_written_at_once_are_heard(console):
@@ -105,7 +109,6 @@ def test_starting_twice_is_starting_once_and_starting_again_hears_again(console,
 
 
 def test_a_logging_handler_made_before_is_heard(capsys):
-    out = sys.stdout
     log = logging.Logger("early")
     log.addHandler(logging.StreamHandler(sys.stdout))
     console = Console()
@@ -148,6 +151,7 @@ def test_consoles_that_overlap_leave_nothing_behind(capsys):
 
 def test_a_stream_wrapped_before_gets_its_wrapping_back(capsys):
     out = sys.stdout
+
     def theirs(text: str) -> int:
         return type(out).write(out, text.upper())
 
@@ -161,7 +165,6 @@ def test_a_stream_wrapped_before_gets_its_wrapping_back(capsys):
 
 
 def test_redirected_output_is_not_the_consoles(console, capsys):
-    out = sys.stdout
     console.start()
     with contextlib.redirect_stdout(io.StringIO()) as elsewhere:
         print("hidden")
@@ -222,7 +225,6 @@ def test_a_closed_stream_raises_what_it_raised_before_and_only_there(monkeypatch
 
 
 def test_what_is_no_text_is_refused_as_before(console, capsys):
-    out = sys.stdout
     console.start()
     with pytest.raises(TypeError):
         sys.stdout.write(b"bytes")  # type: ignore[arg-type]
@@ -307,7 +309,6 @@ def test_lines_of_many_threads_are_all_heard_while_they_are_taken(console):
 
 
 def test_when_nobody_takes_the_newest_lines_are_kept_and_the_others_counted(capsys):
-    out = sys.stdout
     console = Console(max_lines=100)
     console.start()
     for number in range(5000):
@@ -318,7 +319,6 @@ def test_when_nobody_takes_the_newest_lines_are_kept_and_the_others_counted(caps
 
 
 def test_long_texts_that_nobody_takes_do_not_fill_memory(capsys):
-    out = sys.stdout
     console = Console()
     console.start()
     for number in range(40):

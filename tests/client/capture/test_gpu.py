@@ -12,7 +12,7 @@ from lineal.client.capture import gpu
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# A driver of two GPUs, of which the second tells neither its power nor its utilisation; it counts how often it is opened.
+# A driver of three GPUs: one is lost, one tells neither its power nor its utilisation. It notes when it is opened.
 DRIVER = r"""
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +109,8 @@ def test_a_real_gpu_is_sampled():
 def test_the_library_is_asked_for_only_when_gpus_are(tmp_path):
     program = "import sys, lineal.client.capture.gpu; print('pynvml' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "False\n"
     assert logging.getLogger("lineal") is gpu._log

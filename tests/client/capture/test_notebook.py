@@ -113,7 +113,8 @@ assert [(line.stream, line.text) for line in console.take()] == [("stdout", "hel
 assert json.loads(notebook())["cells"][1]["source"].startswith("console.stop()")
 print("after")
 """
-    done = subprocess.run([sys.executable, "-c", program], input=first, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, input=first, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "('stdout', 'hello" in done.stdout and "('stderr', 'error" in done.stdout
     assert "after" in done.stdout

@@ -48,9 +48,9 @@ def contents(folder: Path) -> dict[str, object]:
 def change_everything() -> None:
     Path("a.txt").write_text("no end of line")
     Path("b.txt").unlink()
-    Path("sub/c.txt").rename("sub/süß \"d\".txt")
+    Path("sub/c.txt").rename('sub/süß "d".txt')
     git("add", "-A", "sub")
-    Path("sub/süß \"d\".txt").chmod(0o755)
+    Path('sub/süß "d".txt').chmod(0o755)
     Path("data.bin").write_bytes(os.urandom(5000))
     Path("link").unlink()
     Path("link").write_text("a file now\n")
@@ -66,7 +66,7 @@ def test_a_patch_brings_every_kind_of_change_back(repository, applied):
     assert (found.cut, found.left_out_bytes) == (False, 0)
     clone = applied(found.data)
     assert contents(clone) == contents(repository)
-    assert os.access(clone / "sub/süß \"d\".txt", os.X_OK)
+    assert os.access(clone / 'sub/süß "d".txt', os.X_OK)
 
 
 def test_settings_of_the_user_change_nothing(repository, applied):

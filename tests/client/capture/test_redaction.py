@@ -7,8 +7,24 @@ from lineal.client.capture.redaction import is_secret, without_secrets, without_
 
 @pytest.mark.parametrize(
     "name",
-    ["--token", "--hf-token", "hub_token", "--api-key", "apiKey", "key", "db.password", "DB_PASSWD", "client_secret"]
-    + ["AWS_SECRET_ACCESS_KEY", "--use-auth", "credentials", "SLURM_JWT", "passphrase", "--password-file", "--pat"],
+    [
+        "--token",
+        "--hf-token",
+        "hub_token",
+        "--api-key",
+        "apiKey",
+        "key",
+        "db.password",
+        "DB_PASSWD",
+        "client_secret",
+        "AWS_SECRET_ACCESS_KEY",
+        "--use-auth",
+        "credentials",
+        "SLURM_JWT",
+        "passphrase",
+        "--password-file",
+        "--pat",
+    ],
 )
 def test_names_that_say_secret_are_known(name):
     assert is_secret(name)
@@ -35,7 +51,10 @@ def test_names_of_everyday_options_are_not_secret(name):
         (["https://ada:s3cret@example.org/a?token=abc&n=1"], ["https://example.org/a?token=***&n=1"]),
         (["-Dpassword=x"], ["-Dpassword=***"]),
         (["login", "hf_abcdefghijklmnopqrstu"], ["login", "***"]),
-        (["python", "train.py", "--lr=0.1", "C:/data:x", "a=b"], ["python", "train.py", "--lr=0.1", "C:/data:x", "a=b"]),
+        (
+            ["python", "train.py", "--lr=0.1", "C:/data:x", "a=b"],
+            ["python", "train.py", "--lr=0.1", "C:/data:x", "a=b"],
+        ),
         (["--token"], ["--token"]),
         ([], []),
     ],
@@ -46,8 +65,15 @@ def test_secrets_of_a_command_line_are_hidden_and_nothing_else(words, shown):
 
 @pytest.mark.parametrize(
     "token",
-    ["sk-abcdefghijklmnop1234", "ghp_abcdefghijklmnopqrst", "github_pat_abcdefghijklmnop", "glpat-abcdefghijklmnop"]
-    + ["xoxb-1234567890-abc", "AKIAABCDEFGHIJKLMNOP", "eyJhbGciOiJI.eyJzdWIiOiIx.c2ln"],
+    [
+        "sk-abcdefghijklmnop1234",
+        "ghp_abcdefghijklmnopqrst",
+        "github_pat_abcdefghijklmnop",
+        "glpat-abcdefghijklmnop",
+        "xoxb-1234567890-abc",
+        "AKIAABCDEFGHIJKLMNOP",
+        "eyJhbGciOiJI.eyJzdWIiOiIx.c2ln",
+    ],
 )
 def test_tokens_of_known_form_are_hidden_wherever_they_are(token):
     assert without_tokens(f'login("{token}")') == 'login("***")'

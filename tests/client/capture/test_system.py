@@ -116,5 +116,7 @@ def test_gpus_are_among_the_values_where_there_are_any(tmp_path):
 def test_psutil_is_loaded_only_by_a_sample():
     program = "import sys, lineal.client.capture.system as s; s.System(s.Path()); print('psutil' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "False\n"

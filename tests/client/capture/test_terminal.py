@@ -84,15 +84,17 @@ def test_one_progress_bar_is_one_line():
 
 def test_nested_progress_bars_are_a_line_each_however_often_they_are_taken():
     out, terminal, taken = io.StringIO(), Terminal("stderr"), []
-    with tqdm(total=3, file=out, mininterval=0, desc="epoch", position=0) as epochs:
-        with tqdm(total=60, file=out, mininterval=0, desc="step", position=1) as steps:
-            for _ in range(60):
-                steps.update()
-                epochs.update(0.05)
-                terminal.write(1.0, out.getvalue())
-                out.seek(0)
-                out.truncate()
-                taken += terminal.take()
+    with (
+        tqdm(total=3, file=out, mininterval=0, desc="epoch", position=0) as epochs,
+        tqdm(total=60, file=out, mininterval=0, desc="step", position=1) as steps,
+    ):
+        for _ in range(60):
+            steps.update()
+            epochs.update(0.05)
+            terminal.write(1.0, out.getvalue())
+            out.seek(0)
+            out.truncate()
+            taken += terminal.take()
     terminal.write(2.0, out.getvalue())
     taken += terminal.take(final=True)
     texts = [line.text for line in taken if line.text.strip()]
@@ -136,4 +138,5 @@ def test_no_text_is_too_odd_and_taking_between_loses_no_complete_line(pieces, ta
     assert not any("\n" in line.text or "\r" in line.text for line in taken)
     text = "".join(pieces)
     if "\x1b" not in text and "\r" not in text:
-        assert [line.text for line in taken] == (text.split("\n")[:-1] + [text.split("\n")[-1]] * (text[-1:] not in ("\n", "")))
+        *complete, last = text.split("\n")
+        assert [line.text for line in taken] == complete + [last] * bool(last)
