@@ -46,18 +46,20 @@ class Console:
         self._max_lines = max_lines
         self._max_pieces = max_lines * _PIECES_PER_LINE
         # Writers take no lock, so that a signal handler or a destructor may print in the middle of a print.
-        self._pieces: deque[tuple[float, StreamName, Any]] = deque()
+        self._pieces: deque[tuple[float, StreamName, str]] = deque()
         self._chars = 0
         self._dropped_pieces = 0
         self._dropped_lines = 0
-        self._terminals: dict[StreamName, Terminal] = {"stdout": Terminal("stdout"), "stderr": Terminal("stderr")}
+        names: tuple[StreamName, ...] = ("stdout", "stderr")
+        self._terminals = {name: Terminal(name, max_lines) for name in names}
         self._taking = threading.Lock()
         self._wrapped: list[Callable[[str], int]] = []
 
     @property
     def dropped(self) -> int:
         """How many lines were lost because nobody took them in time."""
-        return self._dropped_pieces + self._dropped_lines
+        dropped = sum(terminal.dropped for terminal in self._terminals.values())
+        return self._dropped_pieces + self._dropped_lines + dropped
 
     def start(self) -> None:
         """Begins to listen to `sys.stdout` and `sys.stderr` as they are now; a stream that is None is left alone."""
@@ -105,28 +107,28 @@ class Console:
     def _draw(self) -> None:
         """Writes the pieces that wait to the terminals, those of one line together."""
         together: list[str] = []
-        time_s, stream = 0.0, None
+        time_s, name = 0.0, None
         for _ in range(len(self._pieces)):
+            before = time_s, name
             try:
                 time_s, name, text = self._pieces.popleft()
             except IndexError:  # a writer has dropped some meanwhile
                 break
-            if not isinstance(text, str):  # a stream that takes bytes
-                continue
-            if name is not stream and together and stream is not None:
-                self._terminals[stream].write(time_s, "".join(together))
-                together.clear()
-            stream = name
-            together.append(text)
             if len(text) > _LONG_CHARS:
                 self._chars -= len(text)
+            if name is not before[1]:
+                self._draw_line(together, *before)
+            together.append(text)
             if text.endswith("\n"):
-                self._terminals[name].write(time_s, "".join(together))
-                together.clear()
-        if together and stream is not None:
-            self._terminals[stream].write(time_s, "".join(together))
+                self._draw_line(together, time_s, name)
+        self._draw_line(together, time_s, name)
         if not self._pieces:
             self._chars = 0  # threads that count at the same time may miscount
+
+    def _draw_line(self, together: list[str], time_s: float, name: StreamName | None) -> None:
+        if together and name is not None:
+            self._terminals[name].write(time_s, "".join(together))
+            together.clear()
 
     def _wrap(self, name: StreamName, stream: Any) -> None:
         try:
@@ -143,7 +145,7 @@ class Console:
 
         def listened(text: str, /) -> int:
             written = write(text)
-            if wrapping.listening:
+            if wrapping.listening and isinstance(text, str):  # some streams take bytes, or anything
                 append((now(), name, text))
                 if len(text) > _LONG_CHARS or len(pieces) > most:
                     self._limit(text)
@@ -163,7 +165,7 @@ class Console:
                 return
             if len(old) > _LONG_CHARS:
                 self._chars -= len(old)
-            self._dropped_pieces += old.count("\n") if isinstance(old, str) else 0
+            self._dropped_pieces += old.count("\n")
 
 
 _MARK = "lineal_wrapping"

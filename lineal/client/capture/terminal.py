@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 MAX_LINE_CHARS = 10_000
 _MAX_REACH = 100
-_MOVES = re.compile(r"(\r?\n|\r|\x1b\[\d*[ABEFK])")
+_MOVES = re.compile(r"(\r?\n|\r|\x1b\[[0-9]{0,4}[ABEFK])")
 
 StreamName = Literal["stdout", "stderr"]
 
@@ -40,10 +40,13 @@ class Terminal:
     """One stream's lines. A carriage return draws the line anew, moves of the cursor up those above it.
 
     Lines that are being redrawn (as nested progress bars and live displays do) are held back until they stand still.
+    Of lines that nobody takes at least the newest `max_lines` are kept; `dropped` counts the others.
     """
 
-    def __init__(self, stream: StreamName) -> None:
+    def __init__(self, stream: StreamName, max_lines: int = 10_000) -> None:
+        self.dropped = 0
         self._stream = stream
+        self._max_lines = max_lines
         self._rows = [_Row()]
         self._at = 0
         self._reach = 0  # how many rows above the last one are being redrawn
@@ -101,6 +104,11 @@ class Terminal:
         if self._at == len(self._rows):
             row.start_over = False
             self._rows.append(_Row())
+            if self._at > 2 * self._max_lines:  # not for each line, as all others move
+                surplus = self._at - self._max_lines
+                del self._rows[:surplus]
+                self._at -= surplus
+                self.dropped += surplus
         else:
             self._rows[self._at].start_over = True
 

@@ -172,18 +172,15 @@ def test_redirected_output_is_not_the_consoles(console, capsys):
     assert (elsewhere.getvalue(), texts(console)) == ("hidden\n", ["shown"])
 
 
-def test_without_streams_or_with_one_for_both_nothing_breaks(monkeypatch, capsys):
-    out = sys.stdout
-    monkeypatch.setattr(sys, "stderr", out)
-    console = Console()
-    console.start()
-    print("once", file=sys.stderr)
-    console.stop()
+def test_without_streams_or_with_one_for_both_nothing_breaks(console):
+    with contextlib.redirect_stderr(sys.stdout):
+        console.start()
+        print("once", file=sys.stderr)
+        console.stop()
     assert texts(console) == ["once"]
-    monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(sys, "stderr", None)
-    console.start()
-    console.stop()
+    with contextlib.redirect_stderr(None), contextlib.redirect_stdout(None):
+        console.start()
+        console.stop()
     assert console.take(final=True) == []
 
 
@@ -200,28 +197,25 @@ class Closed:
         return len(text)
 
 
-def test_a_stream_that_can_not_be_listened_to_works_on(monkeypatch, caplog):
+def test_a_stream_that_can_not_be_listened_to_works_on(console, caplog):
     stream = Closed()
-    monkeypatch.setattr(sys, "stdout", stream)
-    console = Console()
-    with caplog.at_level(logging.DEBUG, "lineal"):
+    with caplog.at_level(logging.DEBUG, "lineal"), contextlib.redirect_stdout(stream):  # type: ignore[type-var]
         console.start()
-    print("x")
-    console.stop()
+        print("x")
+        console.stop()
     assert stream.text == "x\n"
     assert "stdout is not recorded" in caplog.text
 
 
-def test_a_closed_stream_raises_what_it_raised_before_and_only_there(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    console = Console()
-    console.start()
-    print("a")
-    sys.stdout.close()
-    with pytest.raises(ValueError, match="closed file"):
-        print("b")
-    assert texts(console) == ["a"]
-    console.stop()
+def test_a_closed_stream_raises_what_it_raised_before_and_only_there(console):
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        console.start()
+        print("a")
+        stream.close()
+        with pytest.raises(ValueError, match="closed file"):
+            print("b")
+        assert texts(console) == ["a"]
+        console.stop()
 
 
 def test_what_is_no_text_is_refused_as_before(console, capsys):
@@ -231,31 +225,31 @@ def test_what_is_no_text_is_refused_as_before(console, capsys):
     assert texts(console, final=True) == []
 
 
-def test_a_stream_that_takes_bytes_is_passed_over(monkeypatch):
-    class Bytes:
+def test_what_is_no_text_is_passed_over_where_the_stream_takes_it(console):
+    class Anything:
         def write(self, data: object) -> None: ...
 
-    monkeypatch.setattr(sys, "stdout", Bytes())
-    console = Console()
-    console.start()
-    sys.stdout.write(b"x" * 5000)  # type: ignore[arg-type]
-    sys.stdout.write("y\n")
-    console.stop()
+    stream = Anything()
+    with contextlib.redirect_stdout(stream):  # type: ignore[type-var]
+        console.start()
+        stream.write(b"x" * 5000)
+        stream.write(3)
+        stream.write("y\n")
+        console.stop()
     assert texts(console) == ["y"]
 
 
-def test_a_print_within_a_print_and_within_a_taking_is_safe(monkeypatch):
+def test_a_print_within_a_print_is_safe(console):
     class Chatty(io.StringIO):
         def write(self, text: str) -> int:
             if text == "outer":
                 print("inner")
             return super().write(text)
 
-    monkeypatch.setattr(sys, "stdout", Chatty())
-    console = Console()
-    console.start()
-    print("outer")
-    console.stop()
+    with contextlib.redirect_stdout(Chatty()):
+        console.start()
+        print("outer")
+        console.stop()
     assert texts(console) == ["inner", "outer"]
 
 
@@ -328,6 +322,13 @@ def test_long_texts_that_nobody_takes_do_not_fill_memory(capsys):
     found = texts(console)
     assert found[-1].startswith("39 xxx")
     assert len(found) + console.dropped == 40
+
+
+def test_a_single_text_of_a_million_lines_does_not_fill_memory(console):
+    console.start()
+    sys.stdout.write("".join(f"{number}\n" for number in range(300_000)))
+    assert texts(console) == [str(number) for number in range(290_000, 300_000)]
+    assert console.dropped == 290_000
 
 
 def test_a_progress_bar_that_runs_for_hours_is_one_line(console):

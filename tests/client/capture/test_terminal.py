@@ -39,6 +39,7 @@ def plain(text: str) -> str:
         ("a\nb\n\x1b[2A\rA\nB\nc\n", ["A", "B", "c"]),
         ("a\nb\n\x1b[1FB\x1b[1Ec\n", ["a", "B", "c"]),
         ("\x1b[99Aa\n\x1b[99Bb\n", ["a", "b"]),
+        (f"a\n\x1b[{'9' * 5000}Ab\n", ["a", f"\x1b[{'9' * 5000}Ab"]),
         ("a\vb\x85c\u2028d\n", ["a\vb\x85c\u2028d"]),
     ],
 )
