@@ -30,6 +30,7 @@ _STATUS = (
     *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--no-renames"),
     *("--untracked-files=no", "--ignore-submodules=dirty"),
 )
+_COMMIT = ("rev-parse", "--verify", "--quiet", "HEAD")
 _REMOTES = ("config", "-z", "--get-regexp", r"^remote\..*\.url$")
 _UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
 
@@ -48,10 +49,14 @@ def code_facts(folder: Path | None = None) -> dict[str, Any]:
     status, remotes = _answers(place, _STATUS, _REMOTES)
     lines = (status or "").splitlines()
     head = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
+    if status is None:  # a checkout so large that looking for changes takes too long still has a commit
+        (commit,) = _answers(place, _COMMIT)
+        head = {"branch.oid": commit.strip()} if commit else {}
     if head.get("branch.oid", "(initial)") == "(initial)":
         return facts
     facts["commit"] = head["branch.oid"]
-    facts["dirty"] = any(not line.startswith("#") for line in lines)
+    if status is not None:
+        facts["dirty"] = any(not line.startswith("#") for line in lines)
     if head.get("branch.head", "(detached)") != "(detached)":
         facts["branch"] = head["branch.head"]
     if remote := _remote(remotes or ""):
@@ -166,9 +171,8 @@ def _answers(folder: Path, *questions: tuple[str, ...]) -> list[str | None]:
     try:
         processes += [_start(folder, words) for words in questions]
         for process in processes:
-            said, _ = process.communicate(timeout=max(0.0, deadline - monotonic()))
-            answers.append(said.decode("utf-8", "replace") if process.returncode == 0 else None)
-    except (OSError, subprocess.SubprocessError):
+            answers.append(_answer(process, max(0.1, deadline - monotonic())))
+    except OSError:
         pass
     finally:
         for process in processes:
@@ -176,6 +180,14 @@ def _answers(folder: Path, *questions: tuple[str, ...]) -> list[str | None]:
                 process.kill()
                 process.communicate()
     return answers + [None] * (len(questions) - len(answers))
+
+
+def _answer(process: subprocess.Popen[bytes], timeout_s: float) -> str | None:
+    try:
+        said, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
+    return said.decode("utf-8", "replace") if process.returncode == 0 else None
 
 
 def _remote(remotes: str) -> str | None:

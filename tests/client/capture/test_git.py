@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import lineal
+from lineal.client.capture import git as module
 from lineal.client.capture.git import code_facts, git_root, streamed, untracked_facts, without_password
 
 
@@ -188,6 +190,19 @@ def test_git_that_takes_too_long_is_stopped(repository, tmp_path, monkeypatch):
         assert running.stream.read() == b""
     assert running.late and not running.succeeded
     assert time.monotonic() - began < 10
+
+
+def test_a_checkout_that_takes_too_long_to_look_through_has_a_commit_all_the_same(repository, tmp_path, monkeypatch):
+    git("remote", "add", "origin", "https://example.org/a.git")
+    real = shutil.which("git")
+    (tmp_path / "git").write_text(f'#!/bin/sh\ncase "$*" in *" status "*) exec sleep 60;; esac\nexec {real} "$@"\n')
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(module, "_TIMEOUT_S", 1.0)
+    facts = code_facts()
+    assert facts["commit"] == repository
+    assert facts["remote"] == "https://example.org/a.git"
+    assert not facts.keys() & {"dirty", "branch"}
 
 
 def test_git_is_stopped_when_the_block_is_left(repository, tmp_path, monkeypatch):
