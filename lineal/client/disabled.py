@@ -78,6 +78,11 @@ class DisabledRun(Run):
     ) -> Artifact:
         return as_artifact(artifact_or_path, name, type)
 
+    def log_code(
+        self, root: Any = None, name: str | None = None, include_fn: Any = None, exclude_fn: Any = None
+    ) -> None:
+        return None
+
     def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
         return artifact
 

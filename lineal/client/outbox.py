@@ -176,7 +176,7 @@ class Outbox:
         encoded: dict[Stream, bytes] = {}
         for stream, found in rows.items():
             if found:
-                encoded[stream] = encode(found, self._mark if stream == "history" else "")
+                encoded[stream] = encode(found, self._mark)
         if not (encoded or changes or alerts or files or summary):
             return None
         return Batch(encoded, self.last_step, summary=summary, files=files, alerts=alerts, **changes)

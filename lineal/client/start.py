@@ -101,9 +101,12 @@ def init(
         rewind=point if resume_from else None,
         fork=point if fork_from else None,
     )
-    run = _start(conn, asked, switches, keep_folder=dir is not None)
+    run = _start(conn, asked, switches)
     ending.watch(current.end_all)
-    return current.enter(run)
+    current.enter(run)
+    if switches.code or switches.code_dir is not None:
+        run.log_code(switches.code_dir)
+    return run
 
 
 class _Asked(NamedTuple):
@@ -148,7 +151,7 @@ def _resume(id: str | None, resume: Any, switches: Settings, *, rewound: bool) -
     return found
 
 
-def _start(conn: Connection, asked: _Asked, switches: Settings, *, keep_folder: bool) -> Run:
+def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
     from lineal.client.capture.git import code_facts
 
     offline = conn.settings.mode == "offline"
@@ -181,7 +184,7 @@ def _start(conn: Connection, asked: _Asked, switches: Settings, *, keep_folder: 
     config = Config(record.config, lambda values: outbox.change(config=values))
     run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)
     outbox.when_stopped = run._stopped
-    record_surroundings(run, switches, code)
+    record_surroundings(run, switches)
     outbox.start()
     return run
 
