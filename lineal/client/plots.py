@@ -162,16 +162,24 @@ def _curves(
     if len(names) != scores.shape[1] + first:
         raise InvalidArgument(f"y_probas has {scores.shape[1]} columns, but there are {len(names)} classes")
     at = np.asarray([places[one] for one in true])
-    wanted = None if classes_to_plot is None else {names[places.get(one, -1)] for one in _values(classes_to_plot, "")}
+    wanted = set(names) if classes_to_plot is None else _wanted(classes_to_plot, names, places)
     table = Table(columns=["class", *axes])
     for column, name in enumerate(names[first:]):
         is_class = at == column + first
-        if (wanted is None or name in wanted) and 0 < is_class.sum() < len(is_class):
+        if name in wanted and 0 < is_class.sum() < len(is_class):
             for x, y in zip(*thinned(*curve(is_class, scores[:, column])), strict=True):
                 table.add_data(name, float(x), float(y))
     if not len(table):
         raise InvalidArgument("no class to plot occurs beside others in y_true, so there is no curve")
     return Plot(kind, table, {"x": axes[0], "y": axes[1], "stroke": "class"}, title)
+
+
+def _wanted(chosen: Iterable[Any], names: list[str], places: dict[Any, int]) -> set[str]:
+    """The names of the chosen classes, which are named or placed."""
+    values = _values(chosen, "classes_to_plot")
+    if unknown := [one for one in values if one not in places and str(one) not in names]:
+        raise InvalidArgument(f"classes_to_plot names {unknown[0]!r}, which is no class; there are {names[:10]}")
+    return {names[places[one]] if one in places else str(one) for one in values}
 
 
 def thinned(x: Any, y: Any, most: int = MAX_CURVE_POINTS) -> tuple[Any, Any]:

@@ -147,8 +147,9 @@ def histogram(tensor: Any) -> Histogram | None:
 def _count(numbers: Any) -> tuple[list[int], float, float]:
     """Counts in bins of equal width, and where the first begins and the last ends."""
     low, high = (end.item() for end in numbers.aminmax())
-    if low == high:  # as numpy has it
-        low, high = low - 0.5, high + 0.5
+    if high - low < 1e-30:  # equal, or nearer than the tensor's floats can divide
+        pad = max(0.5, abs(low) * 1e-9)
+        low, high = low - pad, high + pad
     half = high / 2 - low / 2  # by halves, since the whole may be more than a float can be
     unit = (numbers / 2 - low / 2) / half if half else numbers * 0
     places = (unit.clamp(0, 1) * BINS).long().clamp(max=BINS - 1)

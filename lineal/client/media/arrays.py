@@ -39,7 +39,7 @@ def to_numpy(value: Any) -> np.ndarray[Any, Any]:
     if "cupy" in whose:
         value = value.get()
     array = np.asarray(value)
-    if array.dtype.name.startswith(("bfloat", "float8", "float4", "float6")):
+    if array.dtype.name.startswith(("bfloat", "float8_", "float6_", "float4_")):
         return array.astype(np.float32)
     return array
 

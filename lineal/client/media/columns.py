@@ -199,6 +199,8 @@ def _of_series(series: Any, name: str) -> Cells:
         array = pa.array(series.to_numpy()) if plain else pa.array(series)  # plain: NaN stays NaN
     except (pa.ArrowException, TypeError, ValueError):
         return settle_all(series.tolist(), name)
+    if isinstance(array.type, pa.BaseExtensionType):  # pandas' own, such as periods
+        return settle_all(series.tolist(), name)
     return _of_chunked(array, name)
 
 

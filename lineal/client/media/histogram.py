@@ -54,7 +54,7 @@ class Histogram(Media):
             numbers = numbers[finite]
         try:
             counts, edges = np.histogram(numbers, num_bins, range=_range(numbers))
-        except (ValueError, MemoryError) as problem:  # values as far apart as floats can be
+        except ValueError as problem:
             raise InvalidArgument(f"a histogram can't be made of these values: {problem}") from None
         self.histogram, self.bins = counts.tolist(), edges.tolist()
 
@@ -79,9 +79,12 @@ def _range(numbers: Any) -> tuple[float, float] | None:
         return None
     low, high = float(numbers.min()), float(numbers.max())
     least = 1e-9 * max(abs(low), abs(high))
-    if low == high or high - low > least:
+    if high - low > least:
+        if high - low == float("inf"):
+            raise InvalidArgument("a histogram can't be made of values farther apart than a float can say")
         return None
-    return low - least, high + least
+    pad = max(least, 0.5) if low == high else least
+    return low - pad, high + pad
 
 
 def _given(np_histogram: Any) -> tuple[list[int | float], list[float]]:

@@ -15,7 +15,14 @@ from lineal.core.errors import InvalidArgument
 
 MAX_PIXELS = 1 << 27
 _WRITTEN = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP"}
-_PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
+_ALPHA = {"RGBA", "LA", "PA", "RGBa", "La"}
+_MODES = {
+    "PNG": {"1", "L", "LA", "P", "RGB", "RGBA"},
+    "GIF": {"L", "P", "RGB", "RGBA"},
+    "WEBP": {"L", "RGB", "RGBA"},
+    "JPEG": {"L", "RGB"},
+    "BMP": {"L", "RGB"},
+}
 
 
 class Image(Media):
@@ -83,9 +90,7 @@ class Image(Media):
     @property
     def image(self) -> Any:
         """The PIL image."""
-        content = self._content()
-        source = content if isinstance(content, Path) else io.BytesIO(content)
-        return need("PIL.Image", "pillow", "opening an image").open(source)
+        return need("PIL.Image", "pillow", "opening an image").open(io.BytesIO(self._bytes()))
 
     # ---- reading what is given -------------------------------------------------------------------------------
 
@@ -105,7 +110,7 @@ class Image(Media):
         whose = owners(data)
         pillow = need("PIL.Image", "pillow", "an image made of data")
         if "PIL" in whose and hasattr(data, "mode"):
-            if data.mode != "F":
+            if data.mode != "F" and not data.mode.startswith("I"):
                 return data
             data = to_numpy(data)
         elif isinstance(data, list | tuple) and data and not is_array(data[0]):
@@ -124,11 +129,9 @@ class Image(Media):
         try:
             if mode is not None and picture.mode != mode:
                 picture = picture.convert(mode)
-            if form != "PNG" and picture.mode not in ("L", "RGB", "P" if form == "GIF" else "RGB"):
-                keeps_alpha = form in ("WEBP", "GIF") and picture.mode in ("RGBA", "LA", "PA")
+            if picture.mode not in _MODES[form]:
+                keeps_alpha = picture.mode in _ALPHA and "RGBA" in _MODES[form]
                 picture = picture.convert("RGBA" if keeps_alpha else "RGB")
-            elif form == "PNG" and picture.mode not in _PNG_MODES:
-                picture = picture.convert("RGBA" if "A" in picture.mode[1:] or "a" in picture.mode else "RGB")
             picture.save(out, format=form)
         except (OSError, ValueError, KeyError) as problem:
             raise InvalidArgument(f"the image can't be written as {file_type}: {problem}") from None
