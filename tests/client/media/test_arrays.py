@@ -86,7 +86,7 @@ def test_only_finite_numbers_pass():
 
 
 def test_values_of_classes_that_only_look_plain_become_plain():
-    class Colour(str, enum.Enum):
+    class Colour(enum.StrEnum):
         RED = "red"
 
     assert unwrapped(Colour.RED) == "red" and type(unwrapped(Colour.RED)) is str

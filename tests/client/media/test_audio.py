@@ -37,7 +37,7 @@ def test_what_is_too_loud_is_cut_off_and_counted(tmp_path):
 def test_whole_numbers_stay_what_they_are(tmp_path, kind, width):
     array = np.array([[1, 2], [3, 4], [5, 6]], kind)
     value = Audio(array, 8000).bind(tmp_path, "k", 0)
-    rate, channels, seen, frames = read(tmp_path / value["path"])
+    _, channels, seen, frames = read(tmp_path / value["path"])
     assert (channels, seen) == (2, width)
     assert np.frombuffer(frames, f"<{'u' if width == 1 else 'i'}{width}").reshape(-1, 2).tolist() == array.tolist()
 

@@ -182,7 +182,7 @@ def test_frames_of_pandas_keep_their_columns():
 
 
 def test_arrow_tables_are_taken_as_they_are():
-    table = pa.table({"a": [1, 2], "s": [{"x": 1}, None], "b": [b"x", b"y"][:0] + [None, None]})
+    table = pa.table({"a": [1, 2], "s": [{"x": 1}, None], "b": [None, None]})
     columns = dict(of_dataframe(table))
     assert columns["a"].to_pylist() == [1, 2]
     assert columns["s"] == [{"x": 1}, None]

@@ -104,6 +104,19 @@ def test_arrays_and_frames_become_tables(tmp_path):
     assert table.get_column("a") == [1, 2, 3]
 
 
+def test_a_frame_or_an_array_may_change_afterwards():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2], "t": pandas.to_datetime(["2026-01-01", "2026-01-02"])})
+    array = np.ones((2, 2))
+    tables_ = Table(dataframe=frame), Table(data=array, columns=["a", "b"])
+    frame.iloc[0, 0] = 9
+    frame.iloc[0, 1] = pandas.Timestamp("2000-01-01")
+    array[:] = 9
+    assert tables_[0].get_column("a") == [1, 2]
+    assert tables_[0].get_column("t")[0].year == 2026
+    assert tables_[1].get_column("a") == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("columns", "data", "says"),
     [
