@@ -14,7 +14,7 @@ ARRAYS = frozenset({"numpy", "torch", "jax", "jaxlib", "tensorflow", "cupy"})
 _NEARLY = 1e-3
 
 
-def owners(value: object) -> frozenset[str]:
+def owners(value: Any) -> frozenset[str]:
     """The libraries whose classes `value` is of: `{"torch", "builtins"}` for a tensor."""
     return _owners(type(value))
 
