@@ -16,7 +16,8 @@ _NEARLY = 1e-3
 
 def owners(value: Any) -> frozenset[str]:
     """The libraries whose classes `value` is of: `{"torch", "builtins"}` for a tensor."""
-    return _owners(type(value))
+    kind: Any = type(value)
+    return _owners(kind)
 
 
 @lru_cache(maxsize=512)

@@ -19,6 +19,7 @@ from lineal.core.errors import DiskFull, InvalidArgument, InvalidSource, Missing
 
 MAX_FILE_BYTES = 256 << 20
 MAX_CAPTION_CHARACTERS = 10_000
+PART = ".new-"  # how the name of a file begins that is not whole yet
 _CHUNK_BYTES = 1 << 20
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -80,7 +81,7 @@ def keep(source: bytes | memoryview | Path, folder: Path, kind: str, key: str, s
     with _disk(folder):
         home = folder / "media" / kind
         home.mkdir(parents=True, exist_ok=True)
-        part = home / f".{new_id()}.part"
+        part = home / f"{PART}{new_id()}"
         try:
             sha, size = _copy(source, part, key) if isinstance(source, Path) else _write(source, part, key)
             name = f"{safe(key)}_{step}_{sha[:20]}.{extension}"
@@ -97,7 +98,7 @@ def scratch(folder: Path) -> Iterator[Path]:
     """A path below `folder` for a file that is written in pieces; it is gone afterwards."""
     with _disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{new_id()}.part"
+        part = folder / f"{PART}{new_id()}"
         try:
             yield part
         finally:

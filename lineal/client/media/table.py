@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -19,6 +19,7 @@ MAX_COLUMNS = 10_000
 MAX_PARTS = 100
 METADATA = b"lineal"
 _ROWS_A_GROUP = 1 << 17
+_log = logging.getLogger("lineal")
 
 
 class Table(Media):
@@ -126,10 +127,9 @@ class Table(Media):
 
     def _note_change(self) -> None:
         if self._bound is not None and self.log_mode == "IMMUTABLE" and not self._changed:
-            warnings.warn(
-                "the table was logged already and has log_mode='IMMUTABLE': what is added now is not stored; "
-                "use log_mode='MUTABLE' or 'INCREMENTAL'",
-                stacklevel=3,
+            _log.warning(
+                "a table with log_mode='IMMUTABLE' was logged already: what is added to it now is not stored; "
+                "use log_mode='MUTABLE' or 'INCREMENTAL'"
             )
         self._changed = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType
@@ -15,7 +15,10 @@ from lineal.core.errors import Error, InvalidArgument
 MAX_LIST = 108
 MAX_DEPTH = 100
 MAX_CELLS = 100_000
+MAX_WARNINGS = 1000
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+_cut_before: set[str] = set()
+_log = logging.getLogger("lineal")
 _PLURALS = {"image": "images/separated", "video": "videos/separated"}
 
 
@@ -135,12 +138,12 @@ def _separated(media: list[Media | None], folder: Path, key: str, step: int) -> 
     kinds = {medium.kind for medium in media if medium is not None}
     if None in media or len(kinds) != 1:
         raise InvalidArgument(f"{shown(key)}: a list of media holds one kind; log others under keys of their own")
-    if len(media) > MAX_LIST:
-        warnings.warn(
-            f"{shown(key)}: of the {len(media)} media at step {step}, the first {MAX_LIST} are stored; "
-            "log a Table to keep them all",
-            stacklevel=4,
-        )
+    if len(media) > MAX_LIST and key not in _cut_before and len(_cut_before) < MAX_WARNINGS:
+        _cut_before.add(key)
+        _log.warning(
+            "%s: of %d media at step %d only the first %d are stored, here and later; log a Table to keep them all",
+            shown(key), len(media), step, MAX_LIST,
+        )  # fmt: skip
     kind = kinds.pop()
     bound = [medium.bind(folder, key, step) for medium in media[:MAX_LIST] if medium is not None]
     return {"_type": _PLURALS.get(kind, f"{kind}/separated"), "items": bound}
@@ -186,14 +189,17 @@ def _article(kind: type) -> str:
 
 
 def _instead(value: object) -> str:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return "log .decode() of it, a medium, or a file as an artifact"
-    if isinstance(value, set | frozenset | range) or hasattr(value, "__next__"):
-        return "log list(…) of it"
-    if hasattr(value, "isoformat"):
-        return "log .isoformat() or .timestamp() of it"
-    if hasattr(value, "__float__"):
-        return "log float(…) of it"
-    if callable(value):
-        return "log what it returns"
-    return "log a number, a text, a list of these, or a medium such as lineal.Image or lineal.Table"
+    listed = isinstance(value, set | frozenset | range) or hasattr(value, "__next__")
+    hints = (
+        (isinstance(value, Mapping), "'_type' is the mark of stored media; name that key of yours otherwise"),
+        (
+            isinstance(value, bytes | bytearray | memoryview),
+            "log .decode() of it, a medium, or a file as an artifact",
+        ),
+        (listed, "log list(…) of it"),
+        (hasattr(value, "isoformat"), "log .isoformat() or .timestamp() of it"),
+        (hasattr(value, "__float__"), "log float(…) of it"),
+        (callable(value), "log what it returns"),
+    )
+    usual = "log a number, a text, a list of these, or a medium such as lineal.Image or lineal.Table"
+    return next((hint for fits, hint in hints if fits), usual)
