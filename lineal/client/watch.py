@@ -7,9 +7,9 @@ what leaves it is 64 counts and 4 numbers for each parameter that is logged.
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol, get_args
-from weakref import WeakKeyDictionary
 
 from lineal.client.media.arrays import owners
 from lineal.client.media.histogram import Histogram
@@ -18,7 +18,7 @@ from lineal.core.errors import Error, InvalidArgument
 BINS = 64
 What = Literal["gradients", "parameters", "all"]
 
-_watched: WeakKeyDictionary[Any, Watch] = WeakKeyDictionary()
+_watched: weakref.WeakKeyDictionary[Any, Watch] = weakref.WeakKeyDictionary()
 
 
 class Logs(Protocol):
@@ -28,61 +28,41 @@ class Logs(Protocol):
 
 
 class Watch:
-    """The hooks in one model. Copies and pickles of the model are made without them."""
+    """The hooks on one model's parameters; a deep copy or a file of the model is without them."""
 
     def __init__(self, model: Any, prefix: str, what: What, log_freq: int, run: Logs) -> None:
         self._run, self._every = run, log_freq
-        self._hooks: list[Any] = []
-        if what in ("gradients", "all"):
-            for name, parameter in model.named_parameters():
-                if parameter.requires_grad:
-                    hook = _Hook(self._on_gradient(f"gradients/{prefix}{name}"))
-                    self._hooks.append(parameter.register_hook(hook))
-        if what in ("parameters", "all"):
-            self._hooks.append(model.register_forward_hook(_Hook(self._on_forward(prefix))))
+        # Hooks of tensors only: those of modules would be traced where a model is compiled, and copied with it.
+        self._hooks = [
+            parameter.register_hook(self._hook(weakref.ref(parameter), prefix + name, what))
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        ]
 
     def stop(self) -> None:
         """Takes the hooks out; stopping again does nothing."""
         while self._hooks:
             self._hooks.pop().remove()
 
-    def _on_gradient(self, key: str) -> Callable[..., None]:
+    def _hook(self, parameter: Callable[[], Any], name: str, what: What) -> Callable[[Any], None]:
         calls = itertools.count(1)
 
         def hook(gradient: Any) -> None:
             if next(calls) % self._every == 0:
-                self._log({key: histogram(gradient)})
+                seen = {}
+                if what != "parameters":
+                    seen[f"gradients/{name}"] = histogram(gradient)
+                if what != "gradients":
+                    seen[f"parameters/{name}"] = histogram(parameter())
+                self._log({key: made for key, made in seen.items() if made is not None})
 
         return hook
 
-    def _on_forward(self, prefix: str) -> Callable[..., None]:
-        calls = itertools.count(1)
-
-        def hook(model: Any, *_: Any) -> None:
-            if model.training and next(calls) % self._every == 0:
-                self._log({f"parameters/{prefix}{name}": histogram(p) for name, p in model.named_parameters()})
-
-        return hook
-
-    def _log(self, histograms: dict[str, Histogram | None]) -> None:
+    def _log(self, histograms: dict[str, Histogram]) -> None:
         try:
-            self._run.log({key: made for key, made in histograms.items() if made is not None}, commit=False)
+            self._run.log(histograms, commit=False)
         except Error:  # the run has ended; the training goes on
             self.stop()
-
-
-class _Hook:
-    """A hook that stays with its model: a deep copy or a pickle gets one that does nothing."""
-
-    def __init__(self, call: Callable[..., None] | None = None) -> None:
-        self._call = call
-
-    def __call__(self, *args: Any) -> None:
-        if self._call is not None:
-            self._call(*args)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Hook, ()
 
 
 def watch(
@@ -97,8 +77,8 @@ def watch(
 ) -> list[Watch]:
     """The watches put on a torch module, or on several; a model that was watched already is watched anew.
 
-    With every `log_freq`-th backward or training forward pass, `run.log(…, commit=False)` gets histograms named
-    `gradients/<parameter>` and `parameters/<parameter>`; of several models, `graph_1.` is put before those of the
+    With every `log_freq`-th backward pass, `run.log(…, commit=False)` gets histograms named `gradients/<parameter>`
+    and `parameters/<parameter>`, of those that are trained; of several models, `graph_1.` is put before those of the
     second, and so on from `idx`. `criterion` and `log_graph` are there for scripts written for others.
     """
     if log not in (None, *get_args(What)):

@@ -126,13 +126,11 @@ def _type_of(kinds: set[type], cells: list[Any]) -> Any:
 def _kind_of(type_: Any) -> str:
     from pyarrow import types
 
-    if types.is_dictionary(type_):
-        return _kind_of(type_.value_type)
     tests = {
         "none": [types.is_null],
         "boolean": [types.is_boolean],
         "number": [types.is_integer, types.is_floating, types.is_decimal],
-        "text": [types.is_string, types.is_large_string, types.is_string_view],
+        "text": [types.is_string, types.is_large_string],
         "time": [types.is_temporal],
         "list": [types.is_list, types.is_large_list, types.is_fixed_size_list],
     }
@@ -206,8 +204,23 @@ def _of_series(series: Any, name: str) -> Cells:
 
 
 def _of_chunked(array: Any, name: str) -> Cells:
+    """The array in a type that every reader of Parquet knows, or its cells in a list."""
     import pyarrow as pa
 
-    if _kind_of(array.type) == "other":
-        return settle_all(array.to_pylist(), name)
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    array = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    if "string_view" in str(array.type):  # as polars gives texts, and the names of categories
+        array = _of_views(array)
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    return settle_all(array.to_pylist(), name) if _kind_of(array.type) == "other" else array
+
+
+def _of_views(array: Any) -> Any:
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(array.type):
+        return (
+            array.cast(pa.large_string()) if "list" not in str(array.type) else pa.chunked_array([array.to_pylist()])
+        )
+    chunks = [chunk.dictionary.cast(pa.large_string()).take(chunk.indices) for chunk in array.chunks]
+    return pa.chunked_array(chunks, pa.large_string())

@@ -190,3 +190,29 @@ def test_arrow_tables_are_taken_as_they_are():
         of_dataframe(pa.table({"b": [b"x"]}))
     with pytest.raises(InvalidArgument, match="dataframe"):
         of_dataframe(5)
+
+
+def test_frames_of_polars_keep_their_columns():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(
+        {
+            "a": [1, None],
+            "t": ["x", None],
+            "c": polars.Series(["p", "q"], dtype=polars.Categorical),
+            "l": [[1], [2, 3]],
+            "m": [["u"], []],
+            "s": [{"q": 1}, None],
+            "n": [None, None],
+        }
+    )
+    columns = {name: cells if isinstance(cells, list) else cells.to_pylist() for name, cells in of_dataframe(frame)}
+    assert columns == frame.to_dict(as_series=False)
+
+
+def test_texts_are_of_a_type_that_every_reader_knows():
+    views = pa.array(["p", "q", None], pa.string_view())
+    for array in (views, views.dictionary_encode()):
+        ((_, cells),) = of_dataframe(pa.table({"a": array}))
+        assert (cells.type, cells.to_pylist()) == (pa.large_string(), ["p", "q", None])
+    ((_, cells),) = of_dataframe(pa.table({"a": pa.array(["p", "p"]).dictionary_encode()}))
+    assert (cells.type, cells.to_pylist()) == (pa.string(), ["p", "p"])
