@@ -30,6 +30,11 @@ def is_array(value: object) -> bool:
     return not ARRAYS.isdisjoint(owners(value)) and hasattr(value, "dtype") and hasattr(value, "shape")
 
 
+def is_masked(value: Any) -> bool:
+    """Whether it is an array of numpy's of which some numbers don't count; these become NaN."""
+    return hasattr(value, "filled") and hasattr(value, "mask")
+
+
 def to_numpy(value: Any) -> np.ndarray[Any, Any]:
     """The numbers in numpy, on the CPU; types that numpy lacks (bfloat16, float8) become float32."""
     import numpy as np
@@ -45,6 +50,8 @@ def to_numpy(value: Any) -> np.ndarray[Any, Any]:
             return np.asarray(value.float().numpy())
     if "cupy" in whose:
         value = value.get()
+    if is_masked(value):
+        value = value.astype(np.float64).filled(np.nan)
     array = np.asarray(value)
     if array.dtype.name.startswith(("bfloat", "float8_", "float6_", "float4_")):
         return array.astype(np.float32)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import chain
 from types import NoneType
 from typing import Any
@@ -42,7 +43,7 @@ def settle(cell: Any, column: str, depth: int = 0) -> Any:
 def _settle_foreign(cell: Any, column: str, depth: int) -> Any:
     if "pandas" in owners(cell) and not hasattr(cell, "columns"):
         return _settle_pandas(cell, column, depth)
-    if isinstance(cell, date):
+    if isinstance(cell, date | time | timedelta | Decimal):
         return cell
     if is_array(cell):
         array = to_numpy(cell)
@@ -65,6 +66,8 @@ def _settle_pandas(cell: Any, column: str, depth: int) -> Any:
         return None
     if isinstance(cell, datetime):
         return cell.to_pydatetime(warn=False)  # type: ignore[attr-defined]
+    if isinstance(cell, timedelta):
+        return cell.to_pytimedelta()  # type: ignore[attr-defined]
     return settle(cell.tolist() if hasattr(cell, "tolist") else str(cell), column, depth + 1)
 
 
@@ -94,6 +97,8 @@ def to_arrow(cells: Cells, bind: Bind) -> tuple[Any, str]:
     try:
         if (type_ := _type_of(kinds, cells)) is not None:
             return pa.array(cells, type_), _kind_of(type_)
+        if kinds == {Decimal}:
+            return pa.array(cells), "number"
         if kinds == {list} and kept_types(cells) <= PLAIN:
             array = pa.array(cells)
             if _kind_of(array.type) == "list" and not pa.types.is_null(array.type.value_type):
@@ -117,7 +122,15 @@ def _type_of(kinds: set[type], cells: list[Any]) -> Any:
     if kinds == {datetime}:
         zones = {cell.tzinfo is None for cell in cells if cell is not None}
         return pa.timestamp("us", None if zones == {True} else "UTC") if len(zones) == 1 else None
-    one = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), date: pa.date32()}
+    one = {
+        bool: pa.bool_(),
+        int: pa.int64(),
+        float: pa.float64(),
+        str: pa.string(),
+        date: pa.date32(),
+        time: pa.time64("us"),
+        timedelta: pa.duration("us"),
+    }
     if kinds == {int, float}:
         return pa.float64()
     return one.get(next(iter(kinds))) if len(kinds) == 1 else None
@@ -141,7 +154,9 @@ def _texts(cells: list[Any], bind: Bind) -> Any:
     import pyarrow as pa
 
     def plain(value: Any) -> Any:
-        return bind(value) if isinstance(value, Media) else value.isoformat()
+        if isinstance(value, Media):
+            return bind(value)
+        return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
     encode = json.JSONEncoder(default=plain, separators=(",", ":")).encode
     return pa.array([None if cell is None else encode(cell) for cell in cells], pa.string())
@@ -169,6 +184,20 @@ def from_arrow(array: Any, kind: str, fetch: Fetch) -> Cells:
     return [None if text is None else cell(text) for text in array.to_pylist()]
 
 
+def listed(cells: Cells) -> list[Any]:
+    """The cells in a list of their own. Nanoseconds, which Python's times lack, are cut off."""
+    if isinstance(cells, list):
+        return list(cells)
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(cells.type) and cells.type.unit == "ns":
+        cells = cells.cast(pa.timestamp("us", cells.type.tz), safe=False)
+    elif pa.types.is_duration(cells.type) and cells.type.unit == "ns":
+        cells = cells.cast(pa.duration("us"), safe=False)
+    plain: list[Any] = cells.to_pylist()
+    return plain
+
+
 # ---- data frames ---------------------------------------------------------------------------------------------
 
 
@@ -180,9 +209,9 @@ def of_dataframe(frame: Any) -> list[tuple[str, Cells]]:
         return [(str(name), _of_series(frame.iloc[:, at], str(name))) for at, name in enumerate(frame.columns)]
     try:
         table = pa.table(frame)
-    except (TypeError, ValueError, pa.ArrowException):
+    except (TypeError, ValueError, pa.ArrowException) as problem:
         raise InvalidArgument(
-            f"dataframe is of {type(frame).__name__}; give a frame of pandas or polars, or an Arrow table"
+            f"{type(frame).__name__} can't be a dataframe; give one of pandas or polars, or an Arrow table: {problem}"
         ) from None
     return [(name, _of_chunked(table.column(at), name)) for at, name in enumerate(table.column_names)]
 
@@ -212,7 +241,7 @@ def _of_chunked(array: Any, name: str) -> Cells:
         array = _of_views(array)
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    return settle_all(array.to_pylist(), name) if _kind_of(array.type) == "other" else array
+    return settle_all(listed(array), name) if _kind_of(array.type) == "other" else array
 
 
 def _of_views(array: Any) -> Any:

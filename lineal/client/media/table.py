@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from lineal.client.media.arrays import is_array, to_numpy
 from lineal.client.media.base import Fetch, Kept, Media, keep, kept_in, need, scratch, shown
-from lineal.client.media.columns import Cells, from_arrow, of_dataframe, settle, settle_all, to_arrow
+from lineal.client.media.columns import Cells, from_arrow, listed, of_dataframe, settle, settle_all, to_arrow
 from lineal.core.errors import InvalidArgument
 
 LogMode = Literal["IMMUTABLE", "MUTABLE", "INCREMENTAL"]
@@ -122,7 +122,7 @@ class Table(Media):
         """The column's cells as a list that can grow."""
         cells = self._cells[name]
         if not isinstance(cells, list):
-            cells = self._cells[name] = settle_all(cells.to_pylist(), name)
+            cells = self._cells[name] = listed(cells)
         return cells
 
     def _note_change(self) -> None:
@@ -160,7 +160,7 @@ class Table(Media):
             raise InvalidArgument(f"there is no column {shown(name)} in {self._shape()}")
         cells = self._cells[name]
         if convert_to is None:
-            return list(cells) if isinstance(cells, list) else cells.to_pylist()
+            return listed(cells)
         if convert_to != "numpy":
             raise InvalidArgument(f"a column can be converted to 'numpy', not to {convert_to!r}")
         import numpy as np
@@ -182,7 +182,7 @@ class Table(Media):
         for part in (*value.get("parts", ()), value):
             for name, cells in _read(fetch(part["path"]), fetch):
                 if name in table._cells:
-                    table._list(name).extend(cells if isinstance(cells, list) else cells.to_pylist())
+                    table._list(name).extend(listed(cells))
                 else:
                     table._set(name, cells)
         return table

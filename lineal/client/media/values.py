@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from lineal.client.media.arrays import is_array, owners, to_numpy, unwrapped
+from lineal.client.media.arrays import is_array, is_masked, owners, to_numpy, unwrapped
 from lineal.client.media.base import Fetch, Kept, Media, kept_in, shown
 from lineal.core.errors import Error, InvalidArgument
 
@@ -118,7 +118,7 @@ def _stored(value: Any, folder: Path, key: str, step: int) -> Any:
 
 
 def _array(array: Any, folder: Path, key: str, step: int) -> Any:
-    has_numbers = getattr(array.dtype, "kind", "O") in "biuf" and hasattr(array, "item")
+    has_numbers = getattr(array.dtype, "kind", "O") in "biuf" and hasattr(array, "item") and not is_masked(array)
     numbers = array if has_numbers else to_numpy(array)
     if numbers.dtype.kind in "UMm":
         return _plain(numbers.tolist(), key, 0)

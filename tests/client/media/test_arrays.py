@@ -46,6 +46,12 @@ def test_tensors_of_torch_become_arrays():
     assert to_numpy(torch.nn.Parameter(tensor)).tolist() == [[1.5, 2]]
 
 
+def test_numbers_that_do_not_count_are_nan():
+    masked = to_numpy(np.ma.array([1, 2], mask=[False, True]))
+    assert masked[0] == 1 and np.isnan(masked[1])
+    assert np.isnan(to_numpy(np.ma.masked))
+
+
 @pytest.mark.parametrize(
     ("given", "expected", "stretched"),
     [

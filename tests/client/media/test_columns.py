@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineal.client.media.columns import from_arrow, of_dataframe, settle, settle_all, to_arrow
+from lineal.client.media.columns import from_arrow, listed, of_dataframe, settle, settle_all, to_arrow
 from lineal.client.media.html import Html
 from lineal.core.errors import InvalidArgument
 
@@ -36,6 +37,9 @@ def there_and_back(cells):
         ([date(2026, 1, 2), None], "time"),
         ([datetime(2026, 1, 2, 3, 4, 5, 6), None], "time"),
         ([datetime(2026, 1, 2, tzinfo=UTC)], "time"),
+        ([time(1, 2, 3), None], "time"),
+        ([timedelta(seconds=1.5), None], "time"),
+        ([Decimal("1.50"), None, Decimal("2.25")], "number"),
         ([[1, 2], [], None], "list"),
         ([[1.5, None], ["a"]], "json"),
         ([["a"], ["b", "c"]], "list"),
@@ -84,6 +88,18 @@ def test_any_cells_come_back_equal(cells):
 def test_times_of_both_sorts_are_texts():
     cells = [datetime(2026, 1, 2), datetime(2026, 1, 2, tzinfo=UTC)]
     assert there_and_back(cells)[0] == [cell.isoformat() for cell in cells]
+
+
+def test_times_beside_other_cells_are_texts():
+    cells = [time(1), timedelta(1), Decimal("1.5"), 5]
+    assert there_and_back(cells)[0] == ["01:00:00", "1 day, 0:00:00", "1.5", 5]
+
+
+def test_nanoseconds_stay_in_the_file_and_are_cut_off_in_python():
+    moment = pa.array([1_500, None], pa.timestamp("ns", "UTC"))
+    assert listed(pa.chunked_array([moment])) == [datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC), None]
+    assert listed(pa.chunked_array([pa.array([1_500], pa.duration("ns"))])) == [timedelta(microseconds=1)]
+    assert listed([1]) == [1]
 
 
 def test_media_are_bound_wherever_they_are_in_a_cell():
@@ -177,6 +193,8 @@ def test_frames_of_pandas_keep_their_columns():
     assert columns["c"] == ["x", "y"]
     assert columns["i"] == [1, None]
     assert columns["p"] == ["2026-01", "2026-02"]
+    assert columns["d"] == [timedelta(seconds=1), timedelta(seconds=2)]
+    assert settle_all(frame["d"].astype(object).tolist(), "d") == columns["d"]
     assert columns["o"] == [None, datetime(2026, 1, 2)]
     assert columns["7"] == [None, None]
 

@@ -63,6 +63,7 @@ def test_plain_values_are_themselves_in_pythons_types(tmp_path, given, kept):
 def test_nan_and_infinities_are_numbers(tmp_path):
     assert math.isnan(value_of(float("nan"), tmp_path))
     assert math.isnan(value_of(np.float16("nan"), tmp_path))
+    assert math.isnan(value_of(np.ma.masked, tmp_path))
     assert value_of([math.inf], tmp_path) == [math.inf]
 
 
