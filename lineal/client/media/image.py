@@ -44,12 +44,16 @@ class Image(Media):
         data_or_path: Any,
         mode: str | None = None,
         caption: str | None = None,
+        grouping: object = None,
+        classes: Any = None,
         boxes: Mapping[str, Any] | None = None,
         masks: Mapping[str, Any] | None = None,
-        classes: Any = None,
         file_type: str | None = None,
     ) -> None:
-        """`mode` is PIL's, such as "L" or "RGB". `file_type` is png unless a file is given. Raises invalid.*."""
+        """`mode` is PIL's, such as "L" or "RGB". `file_type` is png unless a file is given. Raises invalid.*.
+
+        `grouping` is there for scripts written for others and does nothing.
+        """
         self.caption = text(caption, "an image's caption")
         self.boxes = check_boxes(boxes)
         self._masks: dict[str, tuple[Source, dict[str, str]]] = {**check_masks(masks)}

@@ -13,6 +13,7 @@ from lineal.core.errors import InvalidArgument
 
 MAX_POINTS = 1_000_000
 POINTS = "pts.json"
+_HEAD_BYTES = 64
 _FORMATS = ("glb", "gltf", "obj", "stl", "babylon", POINTS)
 
 
@@ -25,24 +26,26 @@ class Object3D(Media):
     kind: ClassVar[str] = "object3D"
     type: ClassVar[str] = "object3D-file"
 
-    def __init__(self, data_or_path: Any, caption: str | None = None) -> None:
+    def __init__(self, data_or_path: Any, caption: str | None = None, *, file_type: str | None = None) -> None:
+        """`file_type` says what an open file holds; a path's name says it itself. Raises invalid.*."""
         self.caption = text(caption, "an object's caption")
+        self._extension = POINTS
         if is_path(data_or_path):
             self._source = regular(data_or_path)
-            self._extension = _format(self._source)
-            return
-        self._extension = POINTS
-        if isinstance(data_or_path, Mapping):
-            self._source = _json(_scene(data_or_path))
+            self._extension = _format(self._source.name, read(self._source, _HEAD_BYTES))
         elif hasattr(data_or_path, "read"):
-            raise InvalidArgument("Object3D takes a path rather than an open file; its format is in its name")
+            content = data_or_path.read()
+            self._source = content.encode() if isinstance(content, str) else bytes(content)
+            self._extension = _format(f"file.{file_type or ''}", self._source[:_HEAD_BYTES])
+        elif isinstance(data_or_path, Mapping):
+            self._source = _json(_scene(data_or_path))
         else:
             self._source = _json({"type": "lidar/beta", "points": _points(data_or_path)})
 
     @classmethod
     def from_file(cls, data_or_path: Any, file_type: str | None = None) -> Object3D:
-        """The model in the file, whatever `file_type` says: its name tells."""
-        return cls(data_or_path)
+        """The model in the file."""
+        return cls(data_or_path, file_type=file_type)
 
     @classmethod
     def from_numpy(cls, data: Any) -> Object3D:
@@ -60,16 +63,14 @@ class Object3D(Media):
         return {"format": self._extension, "caption": self.caption}
 
 
-def _format(path: Path) -> str:
-    name = path.name.lower()
-    form = next((form for form in _FORMATS if name.endswith(f".{form}")), None)
+def _format(name: str, head: bytes) -> str:
+    form = next((form for form in _FORMATS if name.lower().endswith(f".{form}")), None)
     if form is None:
-        raise InvalidArgument(f"{path.name} is no 3D file; its name must end in .{', .'.join(_FORMATS)}")
-    head = read(path, 64)
+        raise InvalidArgument(f"{name} is no 3D file; its name or file_type must be one of {', '.join(_FORMATS)}")
     if (form == "glb") != head.startswith(b"glTF") or (
         form in ("gltf", "babylon", POINTS) and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"[")
     ):
-        raise InvalidArgument(f"{path.name} is not what its name says")
+        raise InvalidArgument(f"{name} is not what its name says")
     return form
 
 

@@ -43,13 +43,14 @@ class Table(Media):
         dtype: Any = None,
         optional: Any = True,
         allow_mixed_types: bool = True,
-        log_mode: LogMode = "IMMUTABLE",
+        log_mode: LogMode | None = "IMMUTABLE",
     ) -> None:
         """Of rows (`data`, or `rows`: lists or a two-dimensional array) or of a `dataframe` (pandas, polars, Arrow).
 
         `columns` are Input, Output and Expected unless given. `dtype`, `optional` and `allow_mixed_types` are there
         for scripts written for others: columns are never bound to a type. Raises invalid.argument.
         """
+        log_mode = log_mode or "IMMUTABLE"
         if log_mode not in get_args(LogMode):
             raise InvalidArgument(f"log_mode {log_mode!r} is not possible; use {', '.join(get_args(LogMode))}")
         self.log_mode: LogMode = log_mode

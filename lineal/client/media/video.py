@@ -36,13 +36,21 @@ class Video(Media):
         self.caption = text(caption, "a film's caption")
         self._shape: dict[str, Any] = {}
         if is_path(data_or_path):
-            self._source = regular(data_or_path)
-            form = video_format(read(self._source, HEAD_BYTES))
-            if form is None:
-                raise InvalidArgument(f"{self._source.name} is no film that browsers show; make it mp4, webm or gif")
-            self._extension = form
+            path = regular(data_or_path)
+            self._keep(path, read(path, HEAD_BYTES), path.name)
+        elif hasattr(data_or_path, "read"):
+            content = data_or_path.read()
+            if not isinstance(content, bytes):
+                raise InvalidArgument("an open file with a film must be open for bytes, not for text")
+            self._keep(content, content[:HEAD_BYTES], "what was read")
         else:
             self._encode(data_or_path, _checked_fps(fps), format or "gif")
+
+    def _keep(self, source: bytes | Path, head: bytes, name: str) -> None:
+        form = video_format(head)
+        if form is None:
+            raise InvalidArgument(f"{name} is no film that browsers show; make it mp4, webm or gif")
+        self._source, self._extension = source, form
 
     def _encode(self, data: Any, fps: Fraction, form: str) -> None:
         if form not in ("gif", *_CODECS):

@@ -43,6 +43,9 @@ def test_a_model_is_kept_as_it_is(tmp_path):
         value = Object3D.from_file(tmp_path / name).bind(tmp_path, "k", 0)
         assert value["format"] == name.lower().partition(".")[2]
         assert (tmp_path / value["path"]).read_bytes() == content
+        again = Object3D(io.BytesIO(content), file_type=value["format"])
+        assert again.bind(tmp_path, "k", 0)["sha256"] == value["sha256"]
+    assert Object3D.from_file(io.StringIO("v 0 0 0"), "obj").bind(tmp_path, "k", 0)["format"] == "obj"
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_the_columns_are_those_that_scripts_expect():
         "x",
     ]
     assert Table(columns=["a"], rows=[[1]]).data == [[1]]
+    assert Table(log_mode=None).log_mode == "IMMUTABLE"
 
 
 def test_arrays_and_frames_become_tables(tmp_path):
