@@ -230,8 +230,9 @@ class Table(Media):
             arrays.append(array)
         metadata = {"version": 1, "kinds": kinds, "files": [file.value() for file in dict.fromkeys(files)]}
         table = pa.table(arrays, names=self.columns).replace_schema_metadata({METADATA: json.dumps(metadata)})
+        texts = [name for name, kind in kinds.items() if kind in ("text", "json")]  # numbers' dictionaries only add
         with scratch(folder) as part:
-            pq.write_table(table, part, compression="zstd", row_group_size=_ROWS_A_GROUP)
+            pq.write_table(table, part, compression="zstd", row_group_size=_ROWS_A_GROUP, use_dictionary=texts)
             kept = keep(part, folder, self.kind, key, step, self._extension)
         shape = {"nrows": table.num_rows, "ncols": table.num_columns, "log_mode": self.log_mode}
         return {"_type": self.type, **kept.value(), **shape, **({"media": len(files)} if files else {})}
