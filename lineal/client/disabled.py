@@ -32,7 +32,7 @@ class DisabledRun(Run):
         )
         self._connection = conn
         self.config = Config(config, lambda _values: None)
-        self._summary = Summary({}, metrics.Metrics(), lambda: None)
+        self._summary = Summary({}, metrics.Metrics(), settle=lambda: None, check=lambda: None)
         self._folder: str | None = None
 
     @property

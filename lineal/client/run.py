@@ -192,6 +192,27 @@ class Run:
         self._check_open()
         return self._files.save(glob_str, base_path, policy)
 
+    def watch(
+        self,
+        models: Any,
+        criterion: Any = None,
+        log: Any = "gradients",
+        log_freq: int = 1000,
+        idx: int | None = None,
+        log_graph: bool = False,
+    ) -> None:
+        """Logs histograms of a torch model's gradients, parameters or both ("all") with every `log_freq`th pass."""
+        from lineal.client.watch import watch
+
+        started = watch(models, criterion, log, log_freq, idx, log_graph, run=self)
+        self._before_end += [watching.stop for watching in started]
+
+    def unwatch(self, models: Any = None) -> None:
+        """Ends `watch` of these models, or of all."""
+        from lineal.client.watch import unwatch
+
+        unwatch(models)
+
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
         self._preempting = True

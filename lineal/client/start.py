@@ -25,6 +25,7 @@ from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument
+from lineal.core.metadata import check_metadata, restored
 from lineal.core.names import check_name
 from lineal.core.settings import DEFAULT_PROJECT
 from lineal.tracking.model import Resume
@@ -78,12 +79,13 @@ def init(
     switches = options.of(settings)
     if save_code:
         switches = replace(switches, code=True)
-    values = configs.of(config, config_include_keys, config_exclude_keys)
+    given = configs.of(config, config_include_keys, config_exclude_keys)
+    values = check_metadata(given, "config", finite=False, max_bytes=configs.MAX_BYTES)
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
     if reinit != "create_new":
         current.finish()
     if conn.settings.mode == "disabled":
-        return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, values))
+        return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, restored(values)))
     given_point = resume_from or fork_from
     point = parse_point(given_point) if given_point else None
     asked = _Asked(
@@ -169,7 +171,7 @@ def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
         "start", {**facts, "project": record.project, "at": clock.format_time(record.created_at), **points}
     )
     metrics = Metrics(record.metrics)
-    summary = Summary(record.summary, metrics, lambda: outbox.drain())
+    summary = Summary(record.summary, metrics, settle=lambda: outbox.drain(), check=lambda: run._check_open())
     files = RunFiles(journal.folder / "files", None if offline else conn)
     outbox = Outbox(
         record.id,
@@ -181,7 +183,12 @@ def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
         mark=(switches.label or writer) if shared else "",
         patience_s=switches.patience_s,
     )
-    config = Config(record.config, lambda values: outbox.change(config=values))
+
+    def keep(values: dict[str, Any]) -> None:
+        run._check_open()
+        outbox.change(config=values)
+
+    config = Config(record.config, keep)
     run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)
     outbox.when_stopped = run._stopped
     record_surroundings(run, switches)
@@ -213,7 +220,7 @@ def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRe
         facts["name"],
         facts["job_type"],
         "running",
-        facts["config"],
+        restored(facts["config"]),
         code,
         conn.settings.user,
         conn.settings.host,
