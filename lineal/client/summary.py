@@ -37,7 +37,7 @@ class Summary(MutableMapping[str, Any]):
         self._check()
         self._settle()
         plain = restored(check_metadata({key: value}, "summary", finite=False))
-        self._values |= plain
+        self._values.update(plain)
         self._changed.update(plain)
 
     def __delitem__(self, key: str) -> None:
