@@ -47,7 +47,13 @@ CLAIMS = (
     Claim("start.run", "cold process: import, open a run, end it", "trackio", 0.6),
     Claim("log.step", "log 10 scalars, in the training thread", "trackio", 0.15),
     Claim("log.durable", "10,000 steps of 10 scalars until durable", "trackio", 0.5),
-    Claim("log.long.durable", "100,000 steps of 10 scalars until durable", "trackio", 0.2, most={"bytes": 6.6e6, "peak_mb": 150}),
+    Claim(
+        "log.long.durable",
+        "100,000 steps of 10 scalars until durable",
+        "trackio",
+        0.2,
+        most={"bytes": 6.6e6, "peak_mb": 150},
+    ),
     Claim("curves.read", "1 key of 50 runs of 100,000 steps, as 1,000 points", "lineal", 1.5, against="curves.arrow"),
 )
 
