@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from lineal.db.schema import edges
 from lineal.db.session import Session
@@ -63,6 +63,11 @@ def of_versions(session: Session, versions: Collection[int]) -> list[RowEdge]:
     for start in range(0, len(waiting), _CHUNK):
         found += _edges(session, edges.c.version_id.in_(waiting[start : start + _CHUNK]))
     return found
+
+
+def forget_run(session: Session, run: int) -> None:
+    """Takes back everything that is noted of the run."""
+    session.execute(delete(edges).where(edges.c.run_id == run))
 
 
 def used_versions(session: Session) -> set[int]:
