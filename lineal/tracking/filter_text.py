@@ -187,15 +187,15 @@ def _tokens(text: str) -> list[_Token]:
 
 def _quoted(text: str, start: int) -> tuple[str, int]:
     """What the quotes that open at `start` hold, and where the text goes on behind them."""
-    quote, content, at = text[start], [], start + 1
-    while at < len(text):
-        if text[at] == quote:
-            return "".join(content), at + 1
+    quote, content, at = text[start], "", start + 1
+    while text[at : at + 1] != quote:
+        if at >= len(text):
+            _refuse(text, start, "the quotes that open here never close")
         if text[at] == "\\" and text[at + 1 : at + 2] == quote:
             at += 1
-        content.append(text[at])
+        content += text[at]
         at += 1
-    _refuse(text, start, "the quotes that open here never close")
+    return content, at + 1
 
 
 def _refuse(text: str, at: int, why: str) -> NoReturn:

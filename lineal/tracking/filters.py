@@ -9,6 +9,7 @@ time is linear in the text (Rust's, which pydantic brings along; no look-around,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ MAX_REGEX = 500
 _MAX_KEY = 10_000
 _MAX_STEP = 2**63 - 1
 _COMPARISONS: Mapping[str, Op] = {"$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
+_DENIED = {"$ne": "$eq", "$nin": "$in"}
 _OPERATORS = ("$eq", "$ne", "$in", "$nin", *_COMPARISONS, "$regex", "$exists", "$not")
 
 _KINDS: Mapping[str, Kind] = {
@@ -192,27 +194,25 @@ class _Reader:
         return self._test(found, key, "$eq", value, depth)
 
     def _test(self, found: Field, key: str, op: str, value: Any, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise InvalidFilter(f"a filter is nested at most {MAX_DEPTH} levels deep")
+        if op == "$not":
+            return Not(self._field(found, key, value, depth + 1))
+        if op in _DENIED:
+            return Not(self._test(found, key, _DENIED[op], value, depth))
+        if found.name == "name":  # to W&B it is the id; people mean the name
+            both = [self._test(Field("text", name), key, op, value, depth) for name in ("id", "display_name")]
+            return AnyOf(tuple(both))
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
             raise InvalidFilter(f"a filter has at most {MAX_CONDITIONS} conditions")
-        if op == "$not":
-            if depth > MAX_DEPTH:
-                raise InvalidFilter(f"a filter is nested at most {MAX_DEPTH} levels deep")
-            inner = value if isinstance(value, Mapping) else {"$eq": value}
-            return Not(self._field(found, key, inner, depth + 1))
-        if op in ("$ne", "$nin"):
-            return Not(self._test(found, key, "$eq" if op == "$ne" else "$in", value, depth))
-        if found.name == "name" and op in _OPERATORS:  # to W&B it is the id; people mean the name
-            both = [self._test(Field("text", name), key, op, value, depth) for name in ("id", "display_name")]
-            return AnyOf(tuple(both))
-        if op == "$eq":
-            return self._among(found, key, [value])
-        if op == "$in":
-            if not isinstance(value, list | tuple | set | frozenset):
-                raise InvalidFilter(f"{key}: $in and $nin take a list, not {_shown(value)}")
-            return self._among(found, key, list(value))
+        if op in ("$eq", "$in"):
+            return self._among(found, key, op, value)
         if op in _COMPARISONS:
             return Condition(found, _COMPARISONS[op], _ordered(found, key, value))
+        return self._other(found, key, op, value)
+
+    def _other(self, found: Field, key: str, op: str, value: Any) -> Node:
         if op == "$exists":
             if not isinstance(value, bool):
                 raise InvalidFilter(f"{key}: $exists takes true or false, not {_shown(value)}")
@@ -225,7 +225,10 @@ class _Reader:
             return Condition(found, "regex", value)
         raise InvalidFilter(f"{key}: there is no operator {_shown(op)}; there are {', '.join(_OPERATORS)}")
 
-    def _among(self, found: Field, key: str, values: list[Any]) -> Node:
+    def _among(self, found: Field, key: str, op: str, value: Any) -> Node:
+        if op == "$in" and not isinstance(value, list | tuple | set | frozenset):
+            raise InvalidFilter(f"{key}: $in and $nin take a list, not {_shown(value)}")
+        values = list(value) if op == "$in" else [value]
         self.values += len(values)
         if self.values > MAX_VALUES:
             raise InvalidFilter(f"a filter compares with at most {MAX_VALUES} values")
@@ -266,7 +269,7 @@ def _ordered(found: Field, key: str, value: Any) -> Any:
     """`value`, if larger and smaller mean something for the field. Raises invalid.filter."""
     if found.kind == "time":
         return _moment(key, value)
-    number = isinstance(value, int | float) and not isinstance(value, bool) and value == value  # NaN isn't
+    number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
     if found.kind == "number" and number:
         return max(-_MAX_STEP, min(value, _MAX_STEP))
     if found.kind == "value" and number:

@@ -63,7 +63,7 @@ class _Place(FunctionElement[int]):
     inherit_cache = True
 
 
-@compiles(_Place)  # type: ignore[no-untyped-call,misc]
+@compiles(_Place)
 def _place(element: Any, compiler: Any, **more: Any) -> str:
     name = "instr" if compiler.dialect.name == "sqlite" else "strpos"
     return f"{name}({compiler.process(element.clauses, **more)})"
@@ -198,9 +198,9 @@ def _walk(
 def _behind(segment: _Segment, order: Order, value: Any, run: int) -> ColumnElement[bool]:
     if segment.sort is None:
         return segment.run < run
-    further = segment.sort < value if order.descending else segment.sort > value
-    bound = segment.sort <= value if order.descending else segment.sort >= value
-    return bound & (further | (segment.run < run))  # the bound alone is what an index can use
+    further, bound = ("lt", "lte") if order.descending else ("gt", "gte")
+    behind = or_(_COMPARE[further](segment.sort, value), segment.run < run)
+    return and_(_COMPARE[bound](segment.sort, value), behind)  # the bound is what an index can use
 
 
 def _narrowed(base: Select[Any], question: Question, segment: _Segment, residue: _Residue) -> Select[Any]:

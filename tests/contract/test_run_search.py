@@ -197,8 +197,6 @@ def test_a_silent_run_is_found_as_crashed_as_it_is_shown(shelf: Desk, monkeypatc
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
 def test_runs_come_in_order_page_by_page(shelf: Desk, order: str, found: str, size: int) -> None:
-    if order == "heartbeat":
-        found = "dabc"
     assert "".join(by_pages(shelf, size, order=order)) == found
 
 
@@ -339,7 +337,7 @@ VALUES = st.sampled_from([0, 1, 2.5, -1, True, False, "x", "X", "true", "1", "",
 TEXTS = st.sampled_from(["x", "X", "y", ""])
 
 
-def tests(values: st.SearchStrategy[Any], *, ordered: bool = True) -> st.SearchStrategy[Any]:
+def tested(values: st.SearchStrategy[Any], *, ordered: bool = True) -> st.SearchStrategy[Any]:
     known = values.filter(lambda v: v is not None)
     compared = known.filter(lambda v: not isinstance(v, bool) and v == v)
     one = [
@@ -357,9 +355,9 @@ def tests(values: st.SearchStrategy[Any], *, ordered: bool = True) -> st.SearchS
 
 
 CONDITIONS = st.one_of(
-    st.tuples(st.sampled_from(KEYS), tests(VALUES)),
-    st.tuples(st.sampled_from(["display_name", "group", "notes"]), tests(TEXTS)),
-    st.tuples(st.just("tags"), tests(TEXTS, ordered=False)),
+    st.tuples(st.sampled_from(KEYS), tested(VALUES)),
+    st.tuples(st.sampled_from(["display_name", "group", "notes"]), tested(TEXTS)),
+    st.tuples(st.just("tags"), tested(TEXTS, ordered=False)),
 ).map(lambda pair: {pair[0]: pair[1]})
 FILTERS = st.recursive(
     CONDITIONS,
