@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lineal.backend.operation import operation
-from lineal.tracking.model import Alert, Batch, Page, Resume, Run, RunFile, RunState, Samples, Stream
+from lineal.tracking.model import Alert, Batch, Heard, Page, Resume, Run, RunFile, RunState, Samples, Stream
 
 Row = Mapping[str, Any]
 
@@ -37,11 +37,12 @@ class Runs:
         raise NotImplementedError
 
     @operation("POST", "/runs/{run_id}/batches", needs="write")
-    def append(self, run_id: str, writer: str, seq: int, batch: Batch) -> Run:
-        """The run with the batch recorded, durably; `stop_asked_by` tells the writer that it should stop.
+    def append(self, run_id: str, writer: str, seq: int, batch: Batch) -> Heard:
+        """Records the batch, durably; the answer tells the writer whether the run should stop.
 
         A writer numbers its batches from 1; one that was taken already changes nothing. An empty batch is a
-        heartbeat. A run that has ended still takes what its writers had to say. Raises not_found.run, invalid.rows.
+        heartbeat. A run that has ended still takes what its writers had to say. Raises not_found.run, invalid.rows,
+        conflict.blobs_missing.
         """
         raise NotImplementedError
 

@@ -250,6 +250,10 @@ class CorruptManifest(Corrupt):
     code = "corrupt.manifest"
 
 
+class CorruptRows(Corrupt):
+    code = "corrupt.rows"
+
+
 class CorruptDatabase(Corrupt):
     code = "corrupt.database"
 

@@ -97,6 +97,14 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What a writer hears back: the run's state, and who asked it to stop."""
+
+    state: RunState
+    stop_asked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some of the runs that were asked for, in order; `after` is the cursor of the next page, None at the end."""
 

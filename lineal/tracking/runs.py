@@ -14,7 +14,7 @@ from lineal.core.metadata import restored
 from lineal.core.names import check_name
 from lineal.db.schema import runs
 from lineal.db.session import Session
-from lineal.tracking.model import CRASHED_AFTER_S, Run, RunState
+from lineal.tracking.model import CRASHED_AFTER_S, Heard, Run, RunState
 
 _MAX_ID = 64
 _PARENT = runs.alias("parent")
@@ -22,6 +22,7 @@ SELECT = select(runs, _PARENT.c.run_id.label("parent")).select_from(
     runs.outerjoin(_PARENT, _PARENT.c.id == runs.c.parent_id)
 )
 _FIND = SELECT.where(runs.c.run_id == bindparam("of"))
+_HEARD = select(runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by).where(runs.c.run_id == bindparam("of"))
 _STEP = bindparam("step", type_=runs.c.last_step.type)
 _SEEN = (
     update(runs)
@@ -37,6 +38,14 @@ class Started(NamedTuple):
     run: Run
     era: int = 0
     cuts: tuple[int, ...] = ()
+
+
+class Speaking(NamedTuple):
+    """A run that a writer speaks for: its row id and era, and what to answer."""
+
+    id: int
+    era: int
+    heard: Heard
 
 
 def add(session: Session, run: Run) -> Started:
@@ -99,6 +108,44 @@ def finish(session: Session, run_id: str, state: RunState, *, at: datetime, **mo
 def see(session: Session, id_: int, *, at: datetime, last_step: int = -1) -> None:
     """Notes that a writer of the run was heard, and how far it has come."""
     session.execute(_SEEN, {"of": id_, "at": at, "step": last_step})
+
+
+def heard(session: Session, run_id: str) -> Speaking:
+    """What recording for the run needs to know, and no more. Raises not_found.run."""
+    row = session.execute(_HEARD, {"of": run_id}).first()
+    if row is None:
+        raise RunNotFound(f"there is no run {run_id[:80]!r}")
+    return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by))
+
+
+def summary(session: Session, id_: int) -> dict[str, Any]:
+    """The run's summary as it is stored."""
+    found: dict[str, Any] = session.execute(select(runs.c.summary).where(runs.c.id == id_)).scalar_one()
+    return found
+
+
+def change_row(session: Session, id_: int, values: Mapping[str, Any]) -> None:
+    """Sets columns of the run with that row id."""
+    session.execute(update(runs).where(runs.c.id == id_).values(**values))
+
+
+def rewind(session: Session, started: Started, step: int, *, at: datetime) -> None:
+    """Starts a new era of the run, which goes on after `step`."""
+    change_row(
+        session,
+        started.id,
+        {
+            "era": started.era + 1,
+            "cuts": [*started.cuts, step],
+            "last_step": min(step, started.run.last_step),
+            "state": "running",
+            "finished_at": None,
+            "exit_code": None,
+            "message": "",
+            "stop_asked_by": None,
+            "seen_at": at,
+        },
+    )
 
 
 def change(session: Session, run_id: str, values: Mapping[str, Any]) -> None:

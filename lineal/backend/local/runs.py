@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from lineal.backend.local.history import LocalHistory
+from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument, InvalidRef, RunExists, RunNotFound
@@ -15,11 +15,10 @@ from lineal.tracking import runs, values
 from lineal.tracking.model import Resume, Run, RunState
 from lineal.tracking.runs import Started
 
-MAX_SUMMARY_BYTES = 32 << 20
 _MAX_SHORT = 128
 
 
-class LocalRuns(LocalHistory, LocalRunSearch):
+class LocalRuns(LocalRecord, LocalRunSearch):
     def start(
         self,
         run_id: str,
