@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, case, insert, select, update
+from sqlalchemy import Row, bindparam, case, delete, insert, select, update
 
 from lineal.core import clock
 from lineal.core.errors import InvalidName, RunFinished, RunNotFound
 from lineal.core.metadata import restored
 from lineal.core.names import check_name
-from lineal.db.schema import runs
+from lineal.db.schema import run_alerts, run_chunks, run_files, run_parts, run_values, run_writers, runs
 from lineal.db.session import Session
 from lineal.tracking.model import CRASHED_AFTER_S, Heard, Run, RunState
 
@@ -166,6 +166,13 @@ def list_by_id(session: Session, ids: Collection[int], *, at: datetime | None = 
 def children(session: Session, id_: int) -> list[Run]:
     """The runs that were forked from the run."""
     return [of_row(row).run for row in session.execute(SELECT.where(runs.c.parent_id == id_).order_by(runs.c.id))]
+
+
+def forget(session: Session, id_: int) -> None:
+    """Deletes the run and everything it recorded; edges and versions are others' to see to first."""
+    for table in (run_writers, run_chunks, run_parts, run_files, run_alerts, run_values):
+        session.execute(delete(table).where(table.c.run_id == id_))
+    session.execute(delete(runs).where(runs.c.id == id_))
 
 
 def of_row(row: Row[Any], at: datetime | None = None) -> Started:

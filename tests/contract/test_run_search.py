@@ -337,7 +337,7 @@ VALUES = st.sampled_from([0, 1, 2.5, -1, True, False, "x", "X", "true", "1", "",
 TEXTS = st.sampled_from(["x", "X", "y", ""])
 
 
-def tested(values: st.SearchStrategy[Any], *, ordered: bool = True) -> st.SearchStrategy[Any]:
+def _tests(values: st.SearchStrategy[Any], *, ordered: bool = True) -> st.SearchStrategy[Any]:
     known = values.filter(lambda v: v is not None)
     compared = known.filter(lambda v: not isinstance(v, bool) and v == v)
     one = [
@@ -355,9 +355,9 @@ def tested(values: st.SearchStrategy[Any], *, ordered: bool = True) -> st.Search
 
 
 CONDITIONS = st.one_of(
-    st.tuples(st.sampled_from(KEYS), tested(VALUES)),
-    st.tuples(st.sampled_from(["display_name", "group", "notes"]), tested(TEXTS)),
-    st.tuples(st.just("tags"), tested(TEXTS, ordered=False)),
+    st.tuples(st.sampled_from(KEYS), _tests(VALUES)),
+    st.tuples(st.sampled_from(["display_name", "group", "notes"]), _tests(TEXTS)),
+    st.tuples(st.just("tags"), _tests(TEXTS, ordered=False)),
 ).map(lambda pair: {pair[0]: pair[1]})
 FILTERS = st.recursive(
     CONDITIONS,

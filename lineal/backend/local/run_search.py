@@ -12,8 +12,8 @@ from lineal.core.errors import InvalidArgument, RunInUse
 from lineal.core.names import REGISTRY
 from lineal.lineage import edges
 from lineal.registry import collections
+from lineal.tracking import alerts, runs, search, streams
 from lineal.tracking import filters as filters_
-from lineal.tracking import kept, runs, search
 from lineal.tracking.model import Alert, Page, Run, RunFile
 from lineal.tracking.search import Question
 
@@ -52,11 +52,11 @@ class LocalRunSearch(Runs):
 
     def list_files(self, run_id: str) -> Sequence[RunFile]:
         with self._here.database.read() as session:
-            return kept.list_files(session, runs.get(session, run_id).id)
+            return streams.list_files(session, runs.get(session, run_id).id)
 
     def list_alerts(self, run_id: str) -> Sequence[Alert]:
         with self._here.database.read() as session:
-            return kept.list_alerts(session, runs.get(session, run_id).id)
+            return alerts.list_of(session, runs.get(session, run_id).id)
 
     def delete(self, run_id: str) -> Run:
         with self._here.database.begin() as session:
@@ -66,5 +66,5 @@ class LocalRunSearch(Runs):
             if forks := runs.children(session, started.id):
                 raise RunInUse(f"run {forks[0].id} was forked from run {run_id}; delete it first")
             edges.forget_run(session, started.id)
-            kept.forget(session, started.id)
+            runs.forget(session, started.id)
             return started.run
