@@ -21,9 +21,16 @@ from lineal.tracking.filters import parse, parse_order
 class Api:
     """A view of one store that needs no run."""
 
-    def __init__(self, url: str | None = None, *, entity: str | None = None, project: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        entity: str | None = None,
+        project: str | None = None,
+        _connection: Connection | None = None,
+    ) -> None:
         """`url` names the store (default: the setting)."""
-        self._connection: Connection = connection(url=url, entity=entity, project=project)
+        self._connection = _connection or connection(url=url, entity=entity, project=project)
 
     def artifact(self, name: str, type: str | None = None, *, at: str | None = None) -> Artifact:
         """The version that the ref names now, or named at the moment `at` (RFC 3339), pinned. Raises not_found.*."""
