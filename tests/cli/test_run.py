@@ -15,9 +15,7 @@ def store(cli, log):
     config = {"lr": 0.1, "opt": {"name": "sgd"}, "evil": "\x1b[2J"}
     with (
         pytest.raises(ValueError, match="boom"),
-        lineal.init(
-            project="vision", id="one", name="first", config={"lr": 0.1, "opt": {"name": "sgd"}, "evil": "\x1b[2J"}
-        ) as run,
+        lineal.init(project="vision", id="one", name="first", config=config) as run,
     ):
         run.use_artifact("digits:v0")
         run.save("notes.txt")
