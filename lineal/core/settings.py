@@ -20,8 +20,10 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,26 @@ def parse_size(text: str | int) -> int:
 def environment(name: str) -> str | None:
     """The variable `name` of the process, for the few facts that are not settings (a terminal's, git's)."""
     return os.environ.get(name)
+
+
+def environment_like(patterns: Iterable[str]) -> dict[str, str]:
+    """The variables of the process whose names match one of the patterns (`SLURM_*`), by name."""
+    wanted = tuple(patterns)
+    return {
+        name: os.environ[name] for name in sorted(os.environ) if any(fnmatchcase(name, pattern) for pattern in wanted)
+    }
+
+
+@contextmanager
+def with_default(name: str, value: str) -> Iterator[None]:
+    """Sets the variable `name`, unless it is set, for what reads it inside the block: libraries, as they load."""
+    absent = name not in os.environ
+    os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        if absent:
+            os.environ.pop(name, None)
 
 
 def _read_project_file(file: Path) -> dict[str, Any]:
