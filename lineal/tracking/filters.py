@@ -203,14 +203,17 @@ class _Reader:
         if found.name == "name":  # to W&B it is the id; people mean the name
             both = [self._test(Field("text", name), key, op, value, depth) for name in ("id", "display_name")]
             return AnyOf(tuple(both))
-        self.conditions += 1
-        if self.conditions > MAX_CONDITIONS:
-            raise InvalidFilter(f"a filter has at most {MAX_CONDITIONS} conditions")
+        self._count(1)
         if op in ("$eq", "$in"):
             return self._among(found, key, op, value)
         if op in _COMPARISONS:
             return Condition(found, _COMPARISONS[op], _ordered(found, key, value))
         return self._other(found, key, op, value)
+
+    def _count(self, conditions: int) -> None:
+        self.conditions += conditions
+        if self.conditions > MAX_CONDITIONS:
+            raise InvalidFilter(f"a filter has at most {MAX_CONDITIONS} conditions, each tag of a list being one")
 
     def _other(self, found: Field, key: str, op: str, value: Any) -> Node:
         if op == "$exists":
@@ -232,6 +235,8 @@ class _Reader:
         self.values += len(values)
         if self.values > MAX_VALUES:
             raise InvalidFilter(f"a filter compares with at most {MAX_VALUES} values")
+        if found.kind == "tags":  # each is looked for by itself
+            self._count(len(values) - 1)
         there = [_comparable(found, key, value) for value in values if value is not None]
         among = Condition(found, "in", tuple(there))
         if len(there) == len(values):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lineal.core import clock, errors
 from lineal.core.clock import new_id
+from lineal.tracking.filters import MAX_CONDITIONS, MAX_VALUES
 from lineal.tracking.leaves import columns, flatten
 from lineal.tracking.model import CRASHED_AFTER_S, Run
 
@@ -136,6 +137,24 @@ def test_texts_are_found_by_their_first_256_characters(desk: Desk) -> None:
     desk.run("r", config={"prompt": "x" * 1000})
     assert ids(desk, {"config.prompt": "x" * 1000}) == ids(desk, {"config.prompt": "x" * 256}) == ["r"]
     assert ids(desk, {"config.prompt": "x" * 255}) == []
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"$or": [{"config.lr": n} for n in range(MAX_CONDITIONS)]},
+        {"$nor": [{"$not": {f"config.k{n}": {"$exists": True}}} for n in range(MAX_CONDITIONS)]},
+        {"tags": {"$in": [f"t{n}" for n in range(MAX_CONDITIONS)]}},
+        {"config.lr": {"$in": [n / 3 for n in range(MAX_VALUES)]}},
+        {"name": {"$in": [f"n{n}" for n in range(MAX_VALUES // 2)]}},
+        {"$or": [{"display_name": {"$regex": str(n)}} for n in range(300, 300 + MAX_CONDITIONS)]},
+    ],
+    ids=["conditions", "denied", "tags", "values", "names", "patterns"],
+)
+def test_a_filter_as_large_as_filters_may_be_is_answered(shelf: Desk, filters: dict[str, Any]) -> None:
+    for order in ("-summary_metrics.acc", "-created_at"):
+        page = shelf.backend.runs.list(filters=filters, order=order, count=True)
+        assert page.total == len(page.runs)
 
 
 def test_a_filter_that_can_not_be_read_is_refused(desk: Desk) -> None:

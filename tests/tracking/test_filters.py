@@ -124,6 +124,7 @@ def test_a_time_is_a_text_or_a_moment() -> None:
         {"$expr": {}},
         {"config.a": {"$in": list(range(MAX_VALUES + 1))}},
         {"$and": [{"config.a": n} for n in range(MAX_CONDITIONS + 1)]},
+        {"tags": {"$in": [f"t{n}" for n in range(MAX_CONDITIONS + 1)]}},
     ],
 )
 def test_what_is_no_filter_is_refused(filters: object) -> None:
