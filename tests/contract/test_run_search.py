@@ -15,7 +15,8 @@ from lineal.core import clock, errors
 from lineal.core.clock import new_id
 from lineal.tracking.filters import MAX_CONDITIONS, MAX_VALUES
 from lineal.tracking.leaves import columns, flatten
-from lineal.tracking.model import CRASHED_AFTER_S, Run
+from lineal.tracking.model import CRASHED_AFTER_S, Alert, Batch, Run, RunFile
+from lineal.tracking.rows import encode
 
 from .conftest import Desk
 
@@ -338,6 +339,39 @@ def test_a_run_that_made_something_stays(desk: Desk) -> None:
     with pytest.raises(errors.RunInUse, match="1 version"):
         desk.backend.runs.delete("maker")
     assert desk.backend.runs.get("maker").id == "maker"
+
+
+def test_a_run_that_others_were_forked_from_stays(desk: Desk) -> None:
+    desk.run("parent")
+    desk.backend.runs.append("parent", "w", 1, Batch({"history": encode([(0, 1.0, {"loss": 1})])}, 0))
+    desk.run("child")
+    desk.backend.runs.fork("child", "parent", 0)
+    with pytest.raises(errors.RunInUse, match="child"):
+        desk.backend.runs.delete("parent")
+    desk.backend.runs.delete("child")
+    desk.backend.runs.delete("parent")
+
+
+def test_all_that_a_run_recorded_goes_with_it_and_its_bytes_with_gc(desk: Desk) -> None:
+    digest = desk.push_bytes(b"a picture")
+    alert = Alert("1", "Low", "too low", "warn", clock.now())
+    for run_id in ("a", "b"):
+        desk.run(run_id)
+        rows = {"history": encode([(0, 1.0, {"loss": 1})]), "console": encode([(0, 1.0, {"text": "hello"})])}
+        batch = Batch(rows, 0, summary={"loss": 1}, files=[RunFile("x.png", digest, 9)], alerts=[alert])
+        desk.backend.runs.append(run_id, "w", 1, batch)
+        desk.backend.runs.finish(run_id)
+    assert [file.path for file in desk.backend.runs.list_files("a")] == ["x.png"]
+    assert [one.title for one in desk.backend.runs.list_alerts("a")] == ["Low"]
+    desk.backend.runs.delete("a")
+    assert ids(desk, {"summary.loss": 1}) == ["b"]
+    assert desk.backend.store.plan_gc(grace_s=0).blob_count == 2  # of its rows; the picture is b's too
+    desk.backend.runs.delete("b")
+    assert desk.backend.store.plan_gc(grace_s=0).blob_count == 5
+    desk.run("a")
+    assert (
+        desk.backend.runs.rows("a") == desk.backend.runs.list_files("a") == desk.backend.runs.list_alerts("a") == []
+    )
 
 
 def test_what_is_kept_beside_a_run_is_asked_of_a_run_that_is_there(desk: Desk) -> None:
