@@ -11,7 +11,7 @@ from lineal.tracking.leaves import flatten
 
 Pair = tuple[Any, Any]
 _PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:==?|@)\s*(\S.*)")
-_PACKAGES = ("packages", "conda")
+_PACKAGES = ("packages", "conda_packages")
 
 
 def run_differences(before: RunView, after: RunView) -> dict[str, dict[str, Pair]]:

@@ -15,7 +15,7 @@ from lineal.tracking.leaves import flatten
 _MOST = 60
 _CURVES = 100  # so many metrics are drawn, not more
 _POINTS = 24
-_LONG = ("packages", "conda", "variables")
+_LONG = ("packages", "conda_packages", "variables")
 
 
 def facts(view: RunView) -> dict[str, Any]:

@@ -54,14 +54,8 @@ def _print(view: RunView, stream: Stream, step: int) -> int:
 def _print_row(row: dict[str, Any], stream: Stream) -> None:
     values = {key: value for key, value in row.items() if not key.startswith("_")}
     if stream == "console":
-        text = values.get("text", values.get("line", ""))
-        print_lines([_plain(str(text))])
+        print_lines(click.unstyle(str(text)) for text in values.values())
         return
     shown = [f"{key}={number(value)}" for key, value in values.items() if not isinstance(value, dict | list)]
     more = f" … {len(shown) - _MOST_KEYS} more" if len(shown) > _MOST_KEYS else ""
     line(f"step {row['_step']}  {'  '.join(shown[:_MOST_KEYS])}{more}")
-
-
-def _plain(text: str) -> str:
-    """The line without the colours that it was printed in."""
-    return click.unstyle(text)

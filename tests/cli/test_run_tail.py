@@ -13,7 +13,7 @@ def test_a_live_run_is_followed_until_it_ends(capsys) -> None:  # type: ignore[n
     backend.runs.start("r", project="p", name="live")
 
     def say(seq: int, *texts: str) -> None:
-        console = encode([(seq * 10 + n, 1.0, {"text": text, "stream": "stdout"}) for n, text in enumerate(texts)])
+        console = encode([(seq * 10 + n, 1.0, {"stdout": text}) for n, text in enumerate(texts)])
         history = encode([(seq, 1.0, {"loss": 1 / seq})])
         backend.runs.append("r", "w", seq, Batch({"console": console, "history": history}, seq))
 

@@ -357,7 +357,7 @@ def test_all_that_a_run_recorded_goes_with_it_and_its_bytes_with_gc(desk: Desk) 
     alert = Alert("1", "Low", "too low", "warn", clock.now())
     for run_id in ("a", "b"):
         desk.run(run_id)
-        rows = {"history": encode([(0, 1.0, {"loss": 1})]), "console": encode([(0, 1.0, {"text": "hello"})])}
+        rows = {"history": encode([(0, 1.0, {"loss": 1})]), "console": encode([(0, 1.0, {"stdout": "hello"})])}
         batch = Batch(rows, 0, summary={"loss": 1}, files=[RunFile("x.png", digest, 9)], alerts=[alert])
         desk.backend.runs.append(run_id, "w", 1, batch)
         desk.backend.runs.finish(run_id)
