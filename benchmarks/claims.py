@@ -41,6 +41,7 @@ CLAIMS = (
     Claim("tree.get_again", "download them warm, into the same folder", "aim", 0.05),
     Claim("registry.resolve", "resolve an alias, 1,000 models × 20 versions", "mlflow", 0.1),
     Claim("registry.move", "move an alias, durable", "trackio", 0.2),
+    Claim("search.top", "top 50 of 20,000 runs: filter by config and metric, sort by a metric", "mlflow", 0.02),
     Claim("lineage.whole", "ancestors among 10,000 runs, 20,000 artifacts: whole", "mlmd", 0.2),
     Claim("lineage.near", "within 6 runs", "mlmd", 0.15),
     Claim("start.import", "import", "trackio", 0.12),
