@@ -1,0 +1,143 @@
+"""The run that a framework's callback writes to: the one given, else the current one, else one of its own.
+
+A run that a callback started stays open when the training is over, so that what is evaluated after it lands in it
+too. It ends with `lineal.finish()`, with the next training that needs a run of its own, or with the process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from os import PathLike, fspath, path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from lineal.client import run as runs
+from lineal.client.artifact import Artifact
+from lineal.client.run import Run
+from lineal.core.errors import MissingDependency
+
+_DEEPEST = 12
+_SECRET = re.compile(r"(^|_)(password|passwd|secret|api_?key|access_key|credentials|(auth|hub|access)_token)$", re.I)
+
+_starters: WeakValueDictionary[str, Binding] = WeakValueDictionary()  # by the id of the run that each has started
+
+
+class Binding:
+    """What ties one callback to a run; `facts` are what `lineal.init` is told when it has to start one."""
+
+    def __init__(self, run: Run | None, facts: Mapping[str, Any]) -> None:
+        self._given = run
+        self._facts = dict(facts)
+        self._run: Run | None = None
+        self._defined: set[str] = set()
+        self._trained = False
+
+    @property
+    def own(self) -> bool:
+        """Whether the run was started here."""
+        return self._run is not None and _starters.get(self._run.id) is self
+
+    def begin(self, **defaults: Any) -> Run:
+        """The run of a training that begins now; one that was started here for an earlier training ends first."""
+        if self.own:
+            self._leave()
+        self._run = None
+        return self.use(**defaults)
+
+    def use(self, **defaults: Any) -> Run:
+        """The run to write to; `defaults` are used where the `facts` say nothing and a run must be started."""
+        if self._run is None or self._run.state != "running":
+            self._defined.clear()
+            self._trained = False
+            self._run = self._given or self._current() or self._start(defaults)
+        return self._run
+
+    def end(self) -> None:
+        """The training is over. A run started here stays open for what is evaluated now."""
+        self._trained = True
+
+    def log(self, values: Mapping[str, Any], over: str, at: float) -> None:
+        """Logs the values, drawn over the metric `over`, which stands `at` this value now."""
+        run = self.use()
+        for key in values:
+            if key not in self._defined and key != over:
+                run.define_metric(key, step_metric=over)
+                self._defined.add(key)
+        run.log({**values, over: at})
+
+    def log_model(
+        self,
+        file_or_folder: str | PathLike[str],
+        name: str | None,
+        *,
+        aliases: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Artifact:
+        """The file or folder as a version of the model `name` (default: `model-<run id>`), an output of the run."""
+        run = self.use()
+        artifact = Artifact(name or f"model-{run.id}", "model", metadata=plain_values(metadata or {}))
+        if path.isdir(file_or_folder):
+            artifact.add_dir(fspath(file_or_folder))
+        else:
+            artifact.add_file(fspath(file_or_folder))
+        return run.log_artifact(artifact, aliases=list(aliases))
+
+    def _current(self) -> Run | None:
+        """The current run, unless another callback started it for a training that is over."""
+        run = runs.current()
+        starter = _starters.get(run.id) if run is not None else None
+        return None if starter is not None and starter._trained else run
+
+    def _start(self, defaults: Mapping[str, Any]) -> Run:
+        runs.finish()
+        facts = {"job_type": "train"} | {key: value for key, value in defaults.items() if value} | self._facts
+        run = runs.init(**facts)
+        _starters[run.id] = self
+        return run
+
+    def _leave(self) -> None:
+        """Ends the run that was started here: as failed when its training never came to its end."""
+        if self._run is not None and self._run.state == "running":
+            self._run.finish(exit_code=0 if self._trained else 1)
+
+
+def missing(framework: str, package: str) -> MissingDependency:
+    """The error for a framework that is not installed."""
+    return MissingDependency(f"the integration needs {framework}, which is not installed: pip install {package}")
+
+
+def plain_values(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Those of the values that JSON can say, keys as texts; what names a secret, or is any other object, is left out.
+
+    numpy's scalars become numbers, enums their values, paths texts, classes and functions their names.
+    """
+    return _plain_items(values, _DEEPEST)
+
+
+_LEFT_OUT = object()
+
+
+def _plain_items(values: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    kept = ((str(key), _plain(value, depth)) for key, value in values.items() if not _SECRET.search(str(key)))
+    return {key: value for key, value in kept if value is not _LEFT_OUT}
+
+
+def _plain(value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line per kind
+    if isinstance(value, Enum):
+        return _plain(value.value, depth)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return _plain_items(value, depth - 1) if depth else _LEFT_OUT
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [_plain(item, depth - 1) for item in value] if depth else [_LEFT_OUT]
+        return items if all(item is not _LEFT_OUT for item in items) else _LEFT_OUT
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return f"{value.__module__}.{value.__qualname__}"
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return _plain(value.item(), 0)
+    return _LEFT_OUT
