@@ -25,6 +25,8 @@ MAX_LINES = 450
 ELSEWHERE = {
     "backend/local/": "contract/",  # one suite that every backend obeys, by noun
     "backend/port.py": "test_house.py",  # declarations only: what they promise is tested where they are kept
+    "backend/port_runs.py": "test_house.py",
+    "backend/operation.py": "test_house.py",
     "registry/": "contract/test_artifacts.py",  # functions on a session that only the use cases call
     "tracking/": "contract/test_runs.py",
     "lineage/edges.py": "contract/test_lineage.py",

@@ -8,41 +8,20 @@ without a default project the collection's name must be unique. Moments are awar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
+from lineal.backend.operation import operation
+from lineal.backend.port_runs import Runs
 from lineal.lineage.model import Direction, Graph
 from lineal.lineage.report import Audit, Impact
 from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, Version
 from lineal.registry.retention import Decision
 from lineal.storage.blobs import Blobs
 from lineal.storage.manifest import Manifest
-from lineal.tracking.model import Run, RunState
-
-Permission = Literal["read", "write", "promote", "delete", "admin"]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """How an operation is asked for over HTTP, and which permission it needs."""
-
-    method: str
-    path: str
-    needs: Permission
-
-
-def operation(method: str, path: str, *, needs: Permission) -> Callable[[F], F]:
-    """Declares the decorated method of a port as an operation."""
-
-    def declare(function: F) -> F:
-        function.operation = Operation(method, path, needs)  # type: ignore[attr-defined]
-        return function
-
-    return declare
-
+from lineal.tracking.model import Run
 
 # ---- records that only operations make -----------------------------------------------------------------------
 
@@ -284,39 +263,6 @@ class Artifacts:
         `text` is part of a collection's name or description, or a pattern with `*`; `metadata` maps dotted keys to
         values as text; `digest` is a version's, or that of a file in it.
         """
-        raise NotImplementedError
-
-
-class Runs:
-    """Runs."""
-
-    @operation("POST", "/runs", needs="write")
-    def start(
-        self,
-        run_id: str,
-        *,
-        project: str | None = None,
-        name: str = "",
-        job_type: str = "",
-        config: Mapping[str, Any] | None = None,
-        code: Mapping[str, Any] | None = None,
-    ) -> Run:
-        """The run with that id, made unless it is there already."""
-        raise NotImplementedError
-
-    @operation("POST", "/runs/{run_id}/finish", needs="write")
-    def finish(self, run_id: str, state: RunState = "finished") -> Run:
-        """The run, ended; one that has ended stays as it was. Raises not_found.run."""
-        raise NotImplementedError
-
-    @operation("PATCH", "/runs/{run_id}", needs="write")
-    def change(self, run_id: str, *, config: Mapping[str, Any]) -> Run:
-        """The run with its config replaced. Raises not_found.run, conflict.run_finished."""
-        raise NotImplementedError
-
-    @operation("GET", "/runs/{run_id}", needs="read")
-    def get(self, run_id: str) -> Run:
-        """The run with that id. Raises not_found.run."""
         raise NotImplementedError
 
 

@@ -141,6 +141,14 @@ class EmptyArtifact(Invalid):
     code = "invalid.empty_artifact"
 
 
+class InvalidFilter(Invalid):
+    code = "invalid.filter"
+
+
+class InvalidRows(Invalid):
+    code = "invalid.rows"
+
+
 class InvalidArgument(Invalid):
     code = "invalid.argument"
 
@@ -195,6 +203,14 @@ class VersionPurged(Conflict):
     code = "conflict.version_purged"
 
 
+class RunExists(Conflict):
+    code = "conflict.run_exists"
+
+
+class RunInUse(Conflict):
+    code = "conflict.run_in_use"
+
+
 class RunFinished(Conflict):
     code = "conflict.run_finished"
 
@@ -232,6 +248,10 @@ class CorruptPack(Corrupt):
 
 class CorruptManifest(Corrupt):
     code = "corrupt.manifest"
+
+
+class CorruptRows(Corrupt):
+    code = "corrupt.rows"
 
 
 class CorruptDatabase(Corrupt):

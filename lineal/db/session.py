@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.schema import CreateColumn
 
 from lineal.core.errors import (
     CorruptDatabase,
@@ -58,13 +59,13 @@ class Database:
     def __init__(self, engine: Engine, *, writable: bool = True) -> None:
         self._engine = engine
         self._writing = engine.execution_options(lineal_write=True)
-        self._writable = writable
+        self.writable = writable
         _open.add(engine)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """A session that commits when the block ends and rolls back when it raises."""
-        if not self._writable:
+        if not self.writable:
             raise ReadOnly("the store is read-only for you; nothing was changed")
         with _translated(), self._writing.begin() as session:
             yield session
@@ -173,7 +174,25 @@ def _ready(database: Database) -> Database:
         raise NewerFormat(
             f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
         )
+    elif int(found) < schema.FORMAT and database.writable:
+        _upgrade(database)
     return database
+
+
+def _upgrade(database: Database) -> None:
+    """Adds the tables and columns that the format has gained."""
+    with database.begin() as session:
+        for table in schema.metadata.sorted_tables:
+            there = {row[1] for row in session.exec_driver_sql(f"PRAGMA table_info({table.name})")}
+            for column in table.columns if there else ():
+                if column.name not in there:
+                    made = str(CreateColumn(column).compile(dialect=session.dialect))
+                    session.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
+        schema.metadata.create_all(session)
+        for table in schema.metadata.sorted_tables:
+            for index in table.indexes:
+                index.create(session, checkfirst=True)
+        session.execute(update(schema.meta).where(schema.meta.c.key == "format").values(value=str(schema.FORMAT)))
 
 
 def _format(database: Database) -> str | None:

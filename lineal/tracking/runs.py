@@ -1,27 +1,51 @@
-"""Runs: started, found, finished. Functions on a session that never commit."""
+"""Runs: started, found, changed, ended. Functions on a session that never commit."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, case, insert, select, update
 
+from lineal.core import clock
 from lineal.core.errors import InvalidName, RunFinished, RunNotFound
+from lineal.core.metadata import restored
 from lineal.core.names import check_name
 from lineal.db.schema import runs
 from lineal.db.session import Session
-from lineal.tracking.model import Run, RunState
+from lineal.tracking.model import CRASHED_AFTER_S, Heard, Run, RunState
 
 _MAX_ID = 64
+_PARENT = runs.alias("parent")
+SELECT = select(runs, _PARENT.c.run_id.label("parent")).select_from(
+    runs.outerjoin(_PARENT, _PARENT.c.id == runs.c.parent_id)
+)
+_FIND = SELECT.where(runs.c.run_id == bindparam("of"))
+_HEARD = select(runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by).where(runs.c.run_id == bindparam("of"))
+_STEP = bindparam("step", type_=runs.c.last_step.type)
+_SEEN = (
+    update(runs)
+    .where(runs.c.id == bindparam("of"))
+    .values(seen_at=bindparam("at"), last_step=case((runs.c.last_step < _STEP, _STEP), else_=runs.c.last_step))
+)
 
 
 class Started(NamedTuple):
-    """A run and its row id."""
+    """A run and its row: its id, and how far rewinds took away what it had recorded."""
 
     id: int
     run: Run
+    era: int = 0
+    cuts: tuple[int, ...] = ()
+
+
+class Speaking(NamedTuple):
+    """A run that a writer speaks for: its row id and era, and what to answer."""
+
+    id: int
+    era: int
+    heard: Heard
 
 
 def add(session: Session, run: Run) -> Started:
@@ -39,12 +63,20 @@ def add(session: Session, run: Run) -> Started:
             project=run.project,
             name=run.name,
             job_type=run.job_type,
+            group=run.group,
+            tags=list(run.tags),
+            notes=run.notes,
             state=run.state,
             config=dict(run.config),
             code=dict(run.code),
+            summary={},
+            metrics=[],
+            environment={},
+            cuts=[],
             user=run.user,
             host=run.host,
             created_at=run.created_at,
+            seen_at=run.created_at,
         )
     )
     return get(session, run.id)
@@ -52,28 +84,72 @@ def add(session: Session, run: Run) -> Started:
 
 def find(session: Session, run_id: str) -> Started | None:
     """The run with that id, if any."""
-    row = session.execute(select(runs).where(runs.c.run_id == run_id)).first()
-    return _started(row) if row else None
+    row = session.execute(_FIND, {"of": run_id}).first()
+    return of_row(row) if row else None
 
 
 def get(session: Session, run_id: str, *, running: bool = False) -> Started:
     """The run with that id; with `running`, only one that has not ended. Raises not_found.run."""
     started = find(session, run_id)
     if started is None:
-        raise RunNotFound(f"there is no run {run_id!r}")
-    if running and started.run.state != "running":
+        raise RunNotFound(f"there is no run {run_id[:80]!r}")
+    if running and started.run.state not in ("running", "crashed"):
         raise RunFinished(f"run {run_id} has ended ({started.run.state}); start another one with lineal.init()")
     return started
 
 
-def finish(session: Session, run_id: str, state: RunState, *, at: datetime) -> None:
-    """Notes how and when the run ended; ending it again changes nothing."""
+def finish(session: Session, run_id: str, state: RunState, *, at: datetime, **more: Any) -> bool:
+    """Notes how and when the run ended and whether that was new: ending it again changes nothing."""
     here = (runs.c.run_id == run_id) & (runs.c.state == "running")
-    session.execute(update(runs).where(here).values(state=state, finished_at=at))
+    values = {"state": state, "finished_at": at, "seen_at": at, **more}
+    return bool(session.execute(update(runs).where(here).values(**values)).rowcount)
+
+
+def see(session: Session, id_: int, *, at: datetime, last_step: int = -1) -> None:
+    """Notes that a writer of the run was heard, and how far it has come."""
+    session.execute(_SEEN, {"of": id_, "at": at, "step": last_step})
+
+
+def heard(session: Session, run_id: str) -> Speaking:
+    """What recording for the run needs to know, and no more. Raises not_found.run."""
+    row = session.execute(_HEARD, {"of": run_id}).first()
+    if row is None:
+        raise RunNotFound(f"there is no run {run_id[:80]!r}")
+    return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by))
+
+
+def summary(session: Session, id_: int) -> dict[str, Any]:
+    """The run's summary as it is stored."""
+    found: dict[str, Any] = session.execute(select(runs.c.summary).where(runs.c.id == id_)).scalar_one()
+    return found
+
+
+def change_row(session: Session, id_: int, values: Mapping[str, Any]) -> None:
+    """Sets columns of the run with that row id."""
+    session.execute(update(runs).where(runs.c.id == id_).values(**values))
+
+
+def rewind(session: Session, started: Started, step: int, *, at: datetime) -> None:
+    """Starts a new era of the run, which goes on after `step`."""
+    change_row(
+        session,
+        started.id,
+        {
+            "era": started.era + 1,
+            "cuts": [*started.cuts, step],
+            "last_step": min(step, started.run.last_step),
+            "state": "running",
+            "finished_at": None,
+            "exit_code": None,
+            "message": "",
+            "stop_asked_by": None,
+            "seen_at": at,
+        },
+    )
 
 
 def change(session: Session, run_id: str, values: Mapping[str, Any]) -> None:
-    """Sets columns of the run that may change while it runs: config."""
+    """Sets columns of the run."""
     session.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
 
 
@@ -82,26 +158,46 @@ def list_by_id(session: Session, ids: Collection[int]) -> dict[int, Run]:
     found: dict[int, Run] = {}
     waiting = list(ids)
     for start in range(0, len(waiting), 10_000):
-        wanted = select(runs).where(runs.c.id.in_(waiting[start : start + 10_000]))
-        found |= {row.id: _started(row).run for row in session.execute(wanted)}
+        wanted = SELECT.where(runs.c.id.in_(waiting[start : start + 10_000]))
+        found |= {row.id: of_row(row).run for row in session.execute(wanted)}
     return found
 
 
-def _started(row: Row[Any]) -> Started:
-    return Started(
-        row.id,
-        Run(
-            row.run_id,
-            row.entity,
-            row.project,
-            row.name,
-            row.job_type,
-            row.state,
-            row.config,
-            row.code,
-            row.user,
-            row.host,
-            row.created_at,
-            row.finished_at,
-        ),
+def children(session: Session, id_: int) -> list[Run]:
+    """The runs that were forked from the run."""
+    return [of_row(row).run for row in session.execute(SELECT.where(runs.c.parent_id == id_).order_by(runs.c.id))]
+
+
+def of_row(row: Row[Any]) -> Started:
+    """The run in a row of SELECT, as it reads now: one that fell silent while running has crashed."""
+    state = row.state
+    if state == "running" and row.seen_at and clock.now() - row.seen_at > timedelta(seconds=CRASHED_AFTER_S):
+        state = "crashed"
+    run = Run(
+        id=row.run_id,
+        entity=row.entity,
+        project=row.project,
+        name=row.name,
+        job_type=row.job_type,
+        state=state,
+        config=restored(row.config),
+        code=row.code,
+        user=row.user,
+        host=row.host,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        group=row.group,
+        tags=tuple(row.tags),
+        notes=row.notes,
+        summary=restored(row.summary),
+        metrics=row.metrics,
+        environment=row.environment,
+        exit_code=row.exit_code,
+        message=row.message,
+        seen_at=row.seen_at,
+        stop_asked_by=row.stop_asked_by,
+        parent=row.parent,
+        parent_step=row.parent_step,
+        last_step=row.last_step,
     )
+    return Started(row.id, run, row.era, tuple(row.cuts))

@@ -49,13 +49,25 @@ def test_a_run_does_not_end_in_a_state_that_is_no_end(desk: Desk, state: str) ->
     assert desk.backend.runs.get("r1").finished_at is None
 
 
-def test_the_config_of_a_running_run_is_replaced_and_an_ended_one_s_is_not(desk: Desk) -> None:
+def test_the_config_of_a_run_is_replaced_even_when_it_has_ended(desk: Desk) -> None:
     desk.run("r1", config={"a": 1})
     assert desk.backend.runs.change("r1", config={"b": 2}).config == {"b": 2}
     desk.backend.runs.finish("r1")
-    with pytest.raises(errors.RunFinished):
-        desk.backend.runs.change("r1", config={"c": 3})
-    assert desk.backend.runs.get("r1").config == {"b": 2}
+    assert desk.backend.runs.change("r1", config={"c": 3}).config == {"c": 3}
+
+
+def test_numbers_that_are_not_finite_survive_in_a_config(desk: Desk) -> None:
+    nan, inf = float("nan"), float("inf")
+    desk.run("r1", config={"low": {"at": [-inf, inf]}, "gone": nan})
+    config = desk.backend.runs.get("r1").config
+    assert config["low"] == {"at": [-inf, inf]}
+    assert config["gone"] != config["gone"]
+
+
+@pytest.mark.parametrize("value", [object(), b"x", 1j])
+def test_a_config_that_json_cannot_say_is_refused_by_key(desk: Desk, value: object) -> None:
+    with pytest.raises(errors.InvalidMetadata, match=r"score\.valid\[1\]"):
+        desk.run("r", config={"score": {"valid": [1, value]}})
 
 
 def test_a_run_that_is_not_there_is_not_found(desk: Desk) -> None:

@@ -21,11 +21,11 @@ from lineal.core.errors import (
     VersionInUse,
     VersionPurged,
 )
+from lineal.core.metadata import check_metadata, check_text
 from lineal.core.names import REGISTRY, Ref, parse_ref
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import aliases, collections, links, versions
-from lineal.registry.metadata import check_metadata, check_text
 from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, NewVersion, Version
 from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from lineal.core import clock
 from lineal.core.errors import CorruptManifest, DigestMismatch, InvalidManifest, VersionNotFound
+from lineal.core.metadata import check_text
 from lineal.core.names import Ref, parse_ref
 from lineal.core.settings import DEFAULT_PROJECT
 from lineal.db.session import Database, Session
 from lineal.registry import aliases, collections, versions
 from lineal.registry.aliases import Mover
-from lineal.registry.metadata import check_text
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index

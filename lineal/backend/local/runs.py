@@ -1,24 +1,24 @@
-"""Use cases of runs."""
+"""Use cases of runs: their life and what is known of them. Rows of their history are in `history.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from lineal.backend.local.context import Context
-from lineal.backend.port import Runs
+from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
+from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
-from lineal.core.errors import InvalidArgument, InvalidRef
-from lineal.core.names import REGISTRY
-from lineal.registry.metadata import check_metadata, check_text
-from lineal.tracking import runs
-from lineal.tracking.model import Run, RunState
+from lineal.core.errors import InvalidArgument, InvalidRef, RunExists, RunNotFound
+from lineal.core.metadata import check_metadata, check_text
+from lineal.core.names import REGISTRY, texts
+from lineal.tracking import runs, values
+from lineal.tracking.model import Resume, Run, RunState
+from lineal.tracking.runs import Started
+
+_MAX_SHORT = 128
 
 
-class LocalRuns(Runs):
-    def __init__(self, context: Context) -> None:
-        self._here = context
-
+class LocalRuns(LocalRecord, LocalRunSearch):
     def start(
         self,
         run_id: str,
@@ -26,8 +26,12 @@ class LocalRuns(Runs):
         project: str | None = None,
         name: str = "",
         job_type: str = "",
+        group: str = "",
+        tags: Sequence[str] = (),
+        notes: str = "",
         config: Mapping[str, Any] | None = None,
         code: Mapping[str, Any] | None = None,
+        resume: Resume | None = None,
     ) -> Run:
         place = self._here.project_for(project)
         if place == REGISTRY:
@@ -37,33 +41,113 @@ class LocalRuns(Runs):
             self._here.entity,
             place,
             check_text(name, "name") or run_id,
-            check_text(job_type, "job_type"),
+            _short(job_type, "job_type"),
             "running",
-            check_metadata(config or {}, "config"),
+            _settings(config or {}),
             check_metadata(code or {}, "code"),
             self._here.user,
             self._here.host,
             clock.now(),
+            group=_short(group, "group"),
+            tags=_tags(tags),
+            notes=check_text(notes, "notes"),
         )
         with self._here.database.begin() as session:
-            return runs.add(session, run).run
-
-    def finish(self, run_id: str, state: RunState = "finished") -> Run:
-        if state == "running" or state not in get_args(RunState):
-            raise InvalidArgument(
-                f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed or crashed"
-            )
-        with self._here.database.begin() as session:
-            runs.finish(session, run_id, state, at=clock.now())
+            found = runs.find(session, run_id)
+            if found is None:
+                if resume == "must":
+                    raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
+                started = runs.add(session, run)
+                values.record(session, started.id, "config", run.config, whole=True)
+                return started.run
+            if resume == "never":
+                raise RunExists(f"run {run_id} is there already; resume='allow' goes on with it")
+            if resume is not None:
+                self._again(session, found, run, named=bool(name))
             return runs.get(session, run_id).run
 
-    def change(self, run_id: str, *, config: Mapping[str, Any]) -> Run:
-        plain = check_metadata(config, "config")
+    def _again(self, session: Any, found: Started, given: Run, *, named: bool) -> None:
+        config = {**check_metadata(found.run.config, "config", finite=False), **given.config}
+        more = {"name": given.name} if named else {}
+        more |= {k: v for k, v in (("notes", given.notes), ("job_type", given.job_type), ("group", given.group)) if v}
+        now = clock.now()
+        cleared = {"state": "running", "finished_at": None, "exit_code": None, "message": "", "stop_asked_by": None}
+        runs.change(session, given.id, {"config": config, "seen_at": now, **cleared, **more})
+        if given.tags:
+            runs.change(session, given.id, {"tags": list(given.tags)})
+        if given.config:
+            values.record(session, found.id, "config", config, whole=True)
+
+    def finish(
+        self, run_id: str, state: RunState = "finished", *, exit_code: int | None = None, message: str = ""
+    ) -> Run:
+        if state == "running" or state not in get_args(RunState):
+            raise InvalidArgument(
+                f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed, preempted or crashed"
+            )
+        self.settle(run_id)
         with self._here.database.begin() as session:
-            runs.get(session, run_id, running=True)
-            runs.change(session, run_id, {"config": plain})
+            runs.finish(
+                session, run_id, state, at=clock.now(), exit_code=exit_code, message=check_text(message, "message")
+            )
+            return runs.get(session, run_id).run
+
+    def change(
+        self,
+        run_id: str,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        tags: Sequence[str] | None = None,
+        group: str | None = None,
+        job_type: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        summary: Mapping[str, Any] | None = None,
+    ) -> Run:
+        new: dict[str, Any] = {}
+        if name is not None:
+            new["name"] = check_text(name, "name") or run_id
+        if notes is not None:
+            new["notes"] = check_text(notes, "notes")
+        if tags is not None:
+            new["tags"] = list(_tags(tags))
+        if group is not None:
+            new["group"] = _short(group, "group")
+        if job_type is not None:
+            new["job_type"] = _short(job_type, "job_type")
+        if config is not None:
+            new["config"] = _settings(config)
+        if summary is not None:
+            new["summary"] = check_metadata(summary, "summary", finite=False, max_bytes=MAX_SUMMARY_BYTES)
+        with self._here.database.begin() as session:
+            started = runs.get(session, run_id)
+            if new:
+                runs.change(session, run_id, new)
+            for kind in ("config", "summary"):
+                if kind in new:
+                    values.record(session, started.id, kind, new[kind], whole=True)
             return runs.get(session, run_id).run
 
     def get(self, run_id: str) -> Run:
         with self._here.database.read() as session:
             return runs.get(session, run_id).run
+
+    def stop(self, run_id: str) -> Run:
+        with self._here.database.begin() as session:
+            runs.get(session, run_id, running=True)
+            runs.change(session, run_id, {"stop_asked_by": self._here.user})
+            return runs.get(session, run_id).run
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    return check_metadata(config, "config", finite=False, max_bytes=MAX_SUMMARY_BYTES)
+
+
+def _short(text: str, what: str) -> str:
+    if len(check_text(text, what)) > _MAX_SHORT:
+        raise InvalidArgument(f"{what} has {len(text)} characters; at most {_MAX_SHORT} are kept")
+    return text
+
+
+def _tags(tags: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_short(tag, "a tag") for tag in texts(tags, what="tags")))

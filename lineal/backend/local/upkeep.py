@@ -21,6 +21,7 @@ from lineal.storage.blobs import Place, is_temporary
 from lineal.storage.digest import Digest
 from lineal.storage.gc import Garbage
 from lineal.storage.packs import PackWriter
+from lineal.tracking import streams
 
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
@@ -63,8 +64,9 @@ class LocalStores(Stores):
         with self._here.database.read() as session:
             state = _state(session)
             decisions, by_ref = self._decide(session)
-        live = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
-        for digest in list(live):
+            recorded = streams.live(session)
+        live = recorded | {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
+        for digest in live - recorded:
             live |= self._here.manifests.stored(digests.format(digest)).blobs.keys()
         with self._here.database.read() as session:
             garbage = gc.find_garbage(
@@ -293,8 +295,8 @@ def verify_blobs(here: Context, wanted: Mapping[Digest, str]) -> tuple[int, list
 
 
 def _state(session: Session) -> str:
-    """A text that differs whenever something happened that may decide a version's fate."""
-    return f"{versions.state(session)}/{edges.count_uses(session)}"
+    """A text that differs whenever something happened that may decide what is needed."""
+    return f"{versions.state(session)}/{edges.count_uses(session)}/{streams.state(session)}"
 
 
 def _fingerprint(decisions: list[Decision], garbage: Garbage) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.core.errors import InvalidMetadata
-from lineal.registry.metadata import MAX_BYTES, MAX_DEPTH, check_metadata
+from lineal.core.metadata import MAX_BYTES, MAX_DEPTH, check_metadata
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=20)
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts

@@ -1,0 +1,225 @@
+"""Use cases of reading what runs recorded: rows, columns, samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lineal.backend.local.context import Context
+from lineal.backend.port_runs import Row, Runs
+from lineal.core.errors import BlobNotFound, InvalidArgument
+from lineal.db.session import Session
+from lineal.tracking import runs, streams
+from lineal.tracking.model import Samples, Stream
+from lineal.tracking.runs import Started
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lineal.tracking.columns import Bounds, Source
+
+MAX_ROWS = 1_000_000
+
+
+class Recorded(NamedTuple):
+    """What a run recorded in one stream: its files in the order in which they count, then what is in none yet."""
+
+    started: Started
+    parts: list[streams.File]
+    chunks: list[streams.Stored]
+
+
+class LocalHistory(Runs):
+    def __init__(self, context: Context) -> None:
+        self._here = context
+
+    def list_keys(self, run_id: str, *, stream: Stream = "history") -> Sequence[str]:
+        def ask(sources: list[Source]) -> set[str]:
+            return {key for source in sources for key in source.list_keys()}
+
+        return sorted(key for key in self._asked(run_id, stream, ask) if not key.startswith("_"))
+
+    def columns(
+        self,
+        run_id: str,
+        keys: Sequence[str],
+        *,
+        stream: Stream = "history",
+        min_step: int = 0,
+        max_step: int | None = None,
+    ) -> Mapping[str, tuple[Sequence[int], Sequence[Any]]]:
+        table = self._points(run_id, stream, keys, min_step, max_step)
+        found: dict[str, tuple[list[int], list[Any]]] = {key: ([], []) for key in keys}
+        for key, step, value, _ in _plain(table):
+            found[key][0].append(step)
+            found[key][1].append(value)
+        return found
+
+    def rows(
+        self,
+        run_id: str,
+        *,
+        stream: Stream = "history",
+        keys: Sequence[str] | None = None,
+        min_step: int = 0,
+        max_step: int | None = None,
+        limit: int = 10_000,
+    ) -> Sequence[Row]:
+        from lineal.tracking.columns import TIME
+
+        if not 1 <= limit <= MAX_ROWS:
+            raise InvalidArgument(f"limit is {limit}; from 1 to {MAX_ROWS} rows can be asked for at once")
+        wanted = None if keys is None else set(keys)
+        narrow = self._points(run_id, stream, [TIME] if wanted is None else list(wanted), min_step, max_step)
+        steps = _first_steps(narrow, wanted, limit)
+        if not steps:
+            return []
+        asked = None if wanted is None else [*wanted, TIME]
+        table = self._points(run_id, stream, asked, min_step, steps[-1] + 1)
+        found: dict[tuple[int, str], dict[str, Any]] = {}
+        for key, step, value, writer in _plain(table):
+            row = found.setdefault((step, writer), {"_step": step})
+            row[key] = value
+            if writer:
+                row["_writer"] = writer
+        rows = [found[place] for place in sorted(found)]
+        return rows if wanted is None else [row for row in rows if wanted <= row.keys()]
+
+    def samples(
+        self,
+        run_ids: Sequence[str],
+        keys: Sequence[str],
+        *,
+        stream: Stream = "history",
+        points: int = 1000,
+        min_step: int = 0,
+        max_step: int | None = None,
+    ) -> Sequence[Samples]:
+        from lineal.tracking.sampling import numbers, thin
+
+        found = []
+        for run_id in dict.fromkeys(run_ids):
+            for key in dict.fromkeys(keys):
+                table = self._points(run_id, stream, [key], min_step, max_step, ("step", "number", "integer"))
+                steps, values = numbers(table)
+                if len(steps):
+                    found.append(thin(run_id, key, steps, values, points))
+        return found
+
+    # ---- sources -----------------------------------------------------------------------------------------------
+
+    def _points(
+        self,
+        run_id: str,
+        stream: Stream,
+        keys: Sequence[str] | None,
+        low: int,
+        high: int | None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """The points within the bounds, by key and step."""
+        from lineal.tracking.columns import ALL, Bounds
+
+        bounds = Bounds(None if keys is None else frozenset(keys), low if low > 0 else ALL.low, high)
+
+        def ask(sources: list[Source]) -> pa.Table:
+            return _together(sources, bounds, columns)
+
+        return self._asked(run_id, stream, ask)
+
+    def _asked(self, run_id: str, stream: Stream, ask: Any) -> Any:
+        """What `ask` answers about the sources of the stream; asked again where files were merged meanwhile."""
+        tried: list[streams.File] | None = None
+        while True:
+            with self._here.database.read() as session:
+                recorded = self._recorded(session, run_id, stream)
+            try:
+                return ask(self._sources(recorded))
+            except BlobNotFound:
+                if recorded.parts == tried:
+                    raise
+                tried = recorded.parts
+
+    def _recorded(self, session: Session, run_id: str, stream: Stream) -> Recorded:
+        started = runs.get(session, run_id)
+        parts = streams.list_parts(session, started.id, stream)
+        parts.sort(key=lambda part: (part.era, -part.level, part.id))
+        return Recorded(started, parts, streams.list_chunks(session, started.id, stream))
+
+    def _sources(self, recorded: Recorded, *, hidden_of: int | None = None) -> list[Source]:
+        """What is seen of the run's rows; or, of one era, what a rewind took away."""
+        from lineal.tracking.parts import Tail, Window
+
+        places = self._here.blobs.find([part.digest for part in recorded.parts])
+        by_era: list[tuple[int, Source]] = []
+        for part in recorded.parts:
+            if part.hidden:
+                continue
+            if part.digest not in places:
+                raise BlobNotFound(f"rows of run {recorded.started.run.id} are not in the store; run `lineal fsck`")
+            by_era.append((part.era, self._open(places[part.digest].key)))
+        for era in dict.fromkeys(chunk.era for chunk in recorded.chunks):
+            by_era.append((era, Tail(chunk.data for chunk in recorded.chunks if chunk.era == era)))
+        seen: list[Source] = []
+        for era, source in by_era:
+            cut = min(recorded.started.cuts[era:], default=None)
+            if hidden_of is not None:
+                if era == hidden_of and cut is not None:
+                    seen.append(Window(source, low=cut + 1))
+            else:
+                seen.append(source if cut is None else Window(source, high=cut + 1))
+        return seen
+
+    def _open(self, key: str) -> Source:
+        from lineal.tracking.parts import Part
+
+        store = self._here.blobs.store
+        path = store.path_of(key)
+        if path is not None:
+            return Part(path)
+        with store.open(key) as file:
+            return Part(_in_memory(file.read()))
+
+
+def _in_memory(data: bytes) -> Any:
+    import pyarrow as pa
+
+    return pa.BufferReader(data)
+
+
+def _together(sources: list[Source], bounds: Bounds, columns: Sequence[str] | None) -> pa.Table:
+    """The points of all sources; sorted again only where more than one has any."""
+    import pyarrow as pa
+
+    from lineal.tracking.columns import ordered, schema
+    from lineal.tracking.parts import Tail
+
+    if len(sources) == 1 and not isinstance(sources[0], Tail):
+        return sources[0].read(bounds, columns)
+    tables = [source.read(bounds) for source in sources]
+    table = ordered(pa.concat_tables(tables)) if tables else schema().empty_table()
+    return table.select(list(columns)) if columns else table
+
+
+def _plain(table: pa.Table) -> list[tuple[str, int, Any, str]]:
+    """The points as (key, step, value, writer)."""
+    columns = table.to_pydict()
+    return [
+        (key, step, number if number is not None else integer if integer is not None else json.loads(text), by or "")
+        for key, step, number, integer, text, by in zip(
+            *(columns[name] for name in ("key", "step", "number", "integer", "text", "writer")), strict=True
+        )
+    ]
+
+
+def _first_steps(table: pa.Table, keys: set[str] | None, limit: int) -> list[int]:
+    """The first `limit` steps at which there is a row, or one with all of the keys."""
+    import numpy as np
+
+    steps = table.column("step").to_numpy()
+    found, counts = np.unique(steps, return_counts=True)
+    if keys is not None:
+        found = found[counts >= len(keys)]
+    first: list[int] = found[:limit].tolist()
+    return first

@@ -1,0 +1,251 @@
+"""Files of points: written sorted, read by key and step, merged without holding them whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lineal.core.errors import CorruptRows
+from lineal.tracking.columns import ALL, Bounds, Source, Span, between, of_chunks, ordered, schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+GROUP_ROWS = 128 << 10
+_SMALL_GROUP_ROWS = 16 << 10
+_AT_ONCE = 512 << 10  # points that are sorted in memory at once
+
+
+def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> int:
+    """How many points were written to `file` (open for writing) as Parquet, with `facts` in its metadata.
+
+    `tables` are sorted, each behind the one before.
+    """
+    import pyarrow.parquet as pq
+
+    count = 0
+    fields = schema().with_metadata(facts)
+    with pq.ParquetWriter(
+        file,
+        fields,
+        compression="zstd",
+        use_dictionary=["key", "number", "text", "writer"],
+        column_encoding={"step": "DELTA_BINARY_PACKED", "integer": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,
+    ) as writer:
+        for table in tables:
+            for group in _groups(table):
+                writer.write_table(group.cast(fields), row_group_size=GROUP_ROWS)
+                count += group.num_rows
+    return count
+
+
+def _groups(table: pa.Table) -> Iterator[pa.Table]:
+    """Slices of a sorted table: a key with many points by itself, small ones together."""
+    import numpy as np
+
+    if not table.num_rows:
+        return
+    codes = table.column("key").combine_chunks().indices.to_numpy()
+    ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    start = before = 0
+    for end in ends:
+        if end - before > _SMALL_GROUP_ROWS and before > start:
+            yield table.slice(start, before - start)
+            start = before
+        if end - start >= _SMALL_GROUP_ROWS:
+            yield table.slice(start, end - start)
+            start = end
+        before = end
+    if start < len(codes):
+        yield table.slice(start)
+
+
+class Part:
+    """A Parquet file of points, open for reading. Raises corrupt.rows where it is damaged."""
+
+    def __init__(self, file: Any) -> None:
+        """`file` is a path, or a seekable binary file."""
+        import pyarrow.parquet as pq
+
+        with _readable():
+            self._file: pq.ParquetFile = pq.ParquetFile(
+                file,
+                memory_map=isinstance(file, str),
+                page_checksum_verification=True,
+                read_dictionary=["key", "writer"],
+            )
+        self.count: int = self._file.metadata.num_rows
+
+    def list_keys(self) -> list[str]:
+        """The keys that it has points of, sorted."""
+        found: set[str] = set()
+        for group in range(self._file.num_row_groups):
+            low, high = self._span(group, "key")
+            if low == high:
+                found.add(low)
+            else:
+                with _readable():
+                    column = self._file.read_row_group(group, columns=["key"]).column("key")
+                    found |= set(column.unique().to_pylist())
+        return sorted(found)
+
+    def spans(self) -> list[Span]:
+        """What each row group holds."""
+        groups = range(self._file.num_row_groups)
+        rows = self._file.metadata.row_group
+        return [Span(*self._span(group, "key"), *self._span(group, "step"), rows(group).num_rows) for group in groups]
+
+    def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table:
+        """The points within the bounds, sorted; only these columns, where some are given."""
+        import pyarrow as pa
+
+        wanted = [group for group in range(self._file.num_row_groups) if self._wanted(group, bounds)]
+        names = list(columns or schema().names)
+        need = names if bounds == ALL else list(dict.fromkeys([*names, "key", "step"]))
+        tables = []
+        for group in wanted:
+            only_one = bounds.keys is None or self._span(group, "key")[0] == self._span(group, "key")[1]
+            asked = [name for name in need if name != "key" or name in names or not only_one]
+            with _readable():
+                table = self._file.read_row_group(group, columns=asked, use_threads=False)
+            tables.append(_within(table, bounds, keyed=not only_one).select(names))
+        if not tables:
+            return schema().empty_table().select(names)
+        return pa.concat_tables(tables)
+
+    def _wanted(self, group: int, bounds: Bounds) -> bool:
+        if bounds.keys is not None:
+            low, high = self._span(group, "key")
+            if not any(low <= key <= high for key in bounds.keys):
+                return False
+        if bounds.low == ALL.low and bounds.high is None:
+            return True
+        low, high = self._span(group, "step")
+        return bool(high >= bounds.low and (bounds.high is None or low < bounds.high))
+
+    def _span(self, group: int, column: str) -> tuple[Any, Any]:
+        with _readable():
+            place = 0 if column == "key" else 1
+            facts = self._file.metadata.row_group(group).column(place).statistics
+            if facts is None or not facts.has_min_max:
+                raise CorruptRows("a file of rows lacks its statistics")
+            return facts.min, facts.max
+
+
+def _within(table: pa.Table, bounds: Bounds, *, keyed: bool) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if keyed and bounds.keys is not None:
+        table = table.filter(pc.is_in(table.column("key").cast(pa.string()), pa.array(sorted(bounds.keys))))
+    if bounds.low == ALL.low and bounds.high is None:
+        return table
+    kept = between(table.column("step").to_numpy(), bounds)
+    assert kept is not None
+    return table if kept.all() else table.filter(pa.array(np.ascontiguousarray(kept)))
+
+
+class _readable:  # noqa: N801 - used as a statement
+    """Turns what pyarrow raises on a damaged file into corrupt.rows."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, _trace: object) -> None:
+        import pyarrow as pa
+
+        if isinstance(problem, pa.ArrowException | OSError) and not isinstance(problem, MemoryError):
+            raise CorruptRows(f"a file of rows is damaged: {str(problem)[:200]}") from None
+
+
+class Tail:
+    """Points that are in no file yet, as a source."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = list(chunks)
+
+    def list_keys(self) -> list[str]:
+        return sorted(set(of_chunks(self._chunks).column("key").unique().to_pylist()))
+
+    def spans(self) -> list[Span]:
+        return []
+
+    def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table:
+        table = of_chunks(self._chunks, bounds)
+        return table.select(list(columns)) if columns else table
+
+
+class Window:
+    """A source seen through a window of steps: from `low` up to, not with, `high`."""
+
+    def __init__(self, source: Source, low: int = ALL.low, high: int | None = None) -> None:
+        self._source, self._low, self._high = source, low, high
+
+    def list_keys(self) -> list[str]:
+        return self._source.list_keys()
+
+    def spans(self) -> list[Span]:
+        return self._source.spans()
+
+    def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table:
+        highs = [high for high in (bounds.high, self._high) if high is not None]
+        inner = Bounds(bounds.keys, max(bounds.low, self._low), min(highs) if highs else None)
+        return self._source.read(inner, columns)
+
+
+def merge(sources: Sequence[Source]) -> Iterator[pa.Table]:
+    """The points of all sources (oldest first), sorted, in tables that are each behind the one before."""
+    import pyarrow as pa
+
+    for bounds in _portions(sources):
+        table = ordered(pa.concat_tables([source.read(bounds) for source in sources]))
+        if table.num_rows:
+            yield table
+
+
+def _portions(sources: Sequence[Source]) -> Iterator[Bounds]:
+    """Bounds that cover everything in order, each of about as many points as may be sorted at once."""
+    spans = [span for source in sources for span in source.spans()]
+    if sum(span.points for span in spans) <= _AT_ONCE:
+        yield ALL
+        return
+    waiting: list[str] = []
+    count = 0.0
+    sizes = _sizes(sources, spans)
+    for key in sorted(sizes):
+        if waiting and count + sizes[key] > _AT_ONCE:
+            yield Bounds(frozenset(waiting))
+            waiting, count = [], 0.0
+        if sizes[key] > _AT_ONCE:
+            yield from _stretches(key, [span for span in spans if span.first <= key <= span.last])
+            continue
+        waiting.append(key)
+        count += sizes[key]
+    if waiting:
+        yield Bounds(frozenset(waiting))
+
+
+def _sizes(sources: Sequence[Source], spans: Sequence[Span]) -> dict[str, float]:
+    """About how many points each key has: exact for those with row groups of their own."""
+    sizes: dict[str, float] = {key: 0.0 for source in sources for key in source.list_keys()}
+    shared = sum(span.points for span in spans if span.first != span.last)
+    alone = {span.first for span in spans if span.first == span.last}
+    for span in spans:
+        if span.first == span.last:
+            sizes[span.first] += span.points
+    for key in sizes.keys() - alone:
+        sizes[key] = shared / len(sizes.keys() - alone)
+    return sizes
+
+
+def _stretches(key: str, spans: Sequence[Span]) -> Iterator[Bounds]:
+    """Windows of steps that cover one key."""
+    keys, low, count = frozenset([key]), ALL.low, 0
+    for span in sorted(spans, key=lambda span: span.high):
+        count += span.points
+        if count >= _AT_ONCE and span.high + 1 > low:
+            yield Bounds(keys, low, span.high + 1)
+            low, count = span.high + 1, 0
+    yield Bounds(keys, low)

@@ -1,0 +1,155 @@
+"""Where the rows of a run's streams lie: chunks as they came in, then files. Functions on a session, no commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from lineal.db.schema import run_chunks, run_files, run_parts, run_writers
+from lineal.db.session import Session
+from lineal.storage import digest as digests
+from lineal.storage.digest import Digest
+from lineal.tracking.model import RunFile, Stream
+
+_SEQ = select(run_writers.c.seq).where(
+    (run_writers.c.run_id == bindparam("run")) & (run_writers.c.writer == bindparam("by"))
+)
+_SIZE = select(func.coalesce(func.sum(run_chunks.c.size), 0), func.count()).where(
+    (run_chunks.c.run_id == bindparam("run")) & (run_chunks.c.stream == bindparam("of"))
+)
+_CHUNKS = (
+    select(run_chunks.c.id, run_chunks.c.era, run_chunks.c.data)
+    .where((run_chunks.c.run_id == bindparam("run")) & (run_chunks.c.stream == bindparam("of")))
+    .order_by(run_chunks.c.id)
+)
+_PARTS = (
+    select(run_parts)
+    .where((run_parts.c.run_id == bindparam("run")) & (run_parts.c.stream == bindparam("of")))
+    .order_by(run_parts.c.id)
+)
+
+
+class Stored(NamedTuple):
+    """A chunk as it came in."""
+
+    id: int
+    era: int
+    data: bytes
+
+
+class File(NamedTuple):
+    """A file of rows; `id` 0 where it has no row yet."""
+
+    id: int
+    era: int
+    level: int
+    hidden: bool
+    digest: Digest
+    size: int
+    rows: int
+
+
+def take(session: Session, id_: int, writer: str, seq: int) -> bool:
+    """Whether the writer's batch `seq` is new; then it counts as taken."""
+    known = session.scalar(_SEQ, {"run": id_, "by": writer})
+    if known is not None and known >= seq:
+        return False
+    if known is None:
+        session.execute(insert(run_writers).values(run_id=id_, writer=writer, seq=seq))
+    else:
+        mine = (run_writers.c.run_id == id_) & (run_writers.c.writer == writer)
+        session.execute(run_writers.update().where(mine).values(seq=seq))
+    return True
+
+
+def add_chunk(session: Session, id_: int, stream: Stream, era: int, data: bytes) -> None:
+    """Appends rows as they came in."""
+    session.execute(insert(run_chunks).values(run_id=id_, stream=stream, era=era, data=data, size=len(data)))
+
+
+def waiting(session: Session, id_: int, stream: Stream) -> tuple[int, int]:
+    """The bytes and the number of the chunks that are in no file yet."""
+    size, count = session.execute(_SIZE, {"run": id_, "of": stream}).one()
+    return size, count
+
+
+def list_chunks(session: Session, id_: int, stream: Stream) -> list[Stored]:
+    """The chunks that are in no file yet, oldest first."""
+    return [Stored(row.id, row.era, row.data) for row in session.execute(_CHUNKS, {"run": id_, "of": stream})]
+
+
+def list_parts(session: Session, id_: int, stream: Stream) -> list[File]:
+    """The files of the stream, oldest first."""
+    rows = session.execute(_PARTS, {"run": id_, "of": stream})
+    return [File(r.id, r.era, r.level, bool(r.hidden), Digest(r.digest), r.size, r.rows) for r in rows]
+
+
+def replace(
+    session: Session,
+    id_: int,
+    stream: Stream,
+    *,
+    chunks: Collection[int],
+    parts: Collection[int],
+    by: Sequence[File],
+) -> bool:
+    """Puts the files `by` in the place of chunks and files; False, to be rolled back, where some are gone already."""
+    for table, ids in ((run_chunks, chunks), (run_parts, parts)):
+        if ids and session.execute(delete(table).where(table.c.id.in_(ids))).rowcount != len(ids):
+            return False
+    for part in by:
+        session.execute(
+            insert(run_parts).values(
+                run_id=id_,
+                stream=stream,
+                era=part.era,
+                level=part.level,
+                hidden=int(part.hidden),
+                digest=part.digest,
+                size=part.size,
+                rows=part.rows,
+            )
+        )
+    return True
+
+
+def unreferenced(session: Session, found: Collection[Digest]) -> set[Digest]:
+    """Those of the digests that no stream's file and no run's file has."""
+    used = set(session.scalars(select(run_parts.c.digest).where(run_parts.c.digest.in_(found))))
+    used |= set(session.scalars(select(run_files.c.digest).where(run_files.c.digest.in_(found))))
+    return {digest for digest in found if digest not in used}
+
+
+def live(session: Session) -> set[Digest]:
+    """The digests of every file of every run."""
+    parts, files = select(run_parts.c.digest), select(run_files.c.digest)
+    return {Digest(digest) for digest in session.scalars(parts.union(files))}
+
+
+def state(session: Session) -> str:
+    """A text that differs whenever a file of rows or of a run was added."""
+    newest = session.scalar(select(func.max(run_parts.c.id)))
+    return f"{newest}/{session.scalar(select(func.count()).select_from(run_files))}"
+
+
+def add_files(session: Session, id_: int, files: Sequence[RunFile], *, at: datetime) -> None:
+    """Notes files of the run; a path that is there already is the new file from now on."""
+    paths = [file.path for file in files]
+    for start in range(0, len(paths), 5000):
+        gone = (run_files.c.run_id == id_) & run_files.c.path.in_(paths[start : start + 5000])
+        session.execute(delete(run_files).where(gone))
+    if files:
+        rows = [
+            {"run_id": id_, "path": f.path, "digest": digests.parse(f.digest), "size": f.size, "created_at": at}
+            for f in {file.path: file for file in files}.values()
+        ]
+        session.execute(insert(run_files), rows)
+
+
+def list_files(session: Session, id_: int) -> list[RunFile]:
+    """The files of the run, by path."""
+    rows = session.execute(select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path))
+    return [RunFile(row.path, digests.format(Digest(row.digest)), row.size) for row in rows]

@@ -1,0 +1,73 @@
+"""Values to find runs by: config and summary, flattened to dotted keys, a number or the start of a text each."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
+
+from lineal.db.schema import run_keys, run_values
+from lineal.db.session import Session, insert_many
+
+MAX_TEXT = 256
+_KEYS = select(run_keys.c.name, run_keys.c.id).where(run_keys.c.name.in_(bindparam("names", expanding=True)))
+_FORGET = delete(run_values).where(
+    (run_values.c.run_id == bindparam("of")) & run_values.c.key_id.in_(bindparam("keys", expanding=True))
+)
+_AT_ONCE = 5000
+
+
+def flatten(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings with their dotted keys; lists are leaves."""
+    for key, item in value.items():
+        name = f"{prefix}.{key}"
+        if isinstance(item, Mapping) and item and "_type" not in item and "$float" not in item:
+            yield from flatten(item, name)
+        else:
+            yield name, item
+
+
+def columns(value: Any) -> tuple[float | None, str | None]:
+    """`value` as (number, text): a finite number has both so that it is found either way; None has neither."""
+    if value is None:
+        return None, None
+    if isinstance(value, bool):
+        return float(value), "true" if value else "false"
+    if isinstance(value, int | float):
+        number = float(value) if abs(value) < 1e308 else math.inf
+        return (number, None) if math.isfinite(number) else (None, str(number))
+    return None, (value if isinstance(value, str) else json.dumps(value))[:MAX_TEXT]
+
+
+def record(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, whole: bool) -> None:
+    """Notes the values of the run under `config` or `summary`; `whole` forgets those that aren't among them."""
+    if whole:
+        like = run_keys.c.name.like(f"{kind}.%")
+        mine = select(run_keys.c.id).where(like).scalar_subquery()
+        session.execute(delete(run_values).where((run_values.c.run_id == id_) & run_values.c.key_id.in_(mine)))
+    leaves = dict(flatten(values, kind))
+    ids = _key_ids(session, list(leaves))
+    if not whole:
+        waiting = list(ids.values())
+        for start in range(0, len(waiting), _AT_ONCE):
+            session.execute(_FORGET, {"of": id_, "keys": waiting[start : start + _AT_ONCE]})
+    insert_many(session, run_values, [(id_, ids[name], *columns(value)) for name, value in leaves.items()])
+
+
+def _key_ids(session: Session, names: list[str]) -> dict[str, int]:
+    found = _known(session, names)
+    if new := [name for name in names if name not in found]:
+        insert_many(session, run_keys, [(None, name) for name in new])
+        found |= _known(session, new)
+    return found
+
+
+def _known(session: Session, names: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        rows = session.execute(_KEYS, {"names": names[start : start + _AT_ONCE]})
+        found |= {row.name: row.id for row in rows}
+    return found
