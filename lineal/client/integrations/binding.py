@@ -39,6 +39,11 @@ class Binding:
         """Whether the run was started here."""
         return self._run is not None and _starters.get(self._run.id) is self
 
+    @property
+    def last(self) -> Run | None:
+        """The run that was written to last, if any."""
+        return self._run
+
     def begin(self, **defaults: Any) -> Run:
         """The run of a training that begins now; one that was started here for an earlier training ends first."""
         if self.own:
@@ -103,9 +108,9 @@ class Binding:
             self._run.finish(exit_code=0 if self._trained else 1)
 
 
-def missing(framework: str, package: str) -> MissingDependency:
-    """The error for a framework that is not installed."""
-    return MissingDependency(f"the integration needs {framework}, which is not installed: pip install {package}")
+def missing(what: str, packages: str) -> MissingDependency:
+    """The error for a framework that can't be imported."""
+    return MissingDependency(f"this integration needs {what}: pip install {packages}")
 
 
 def plain_values(values: Mapping[Any, Any]) -> dict[str, Any]:

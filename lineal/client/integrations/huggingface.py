@@ -13,8 +13,8 @@ from lineal.core.errors import InvalidArgument
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-except ImportError:
-    raise missing("transformers", "transformers accelerate torch") from None
+except ImportError as problem:
+    raise missing("transformers", "transformers accelerate torch") from problem
 
 _STEP = "train/global_step"
 _ONCE = {"train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss", "total_flos"}

@@ -13,8 +13,8 @@ from lineal.core.errors import InvalidArgument
 
 try:
     from keras.callbacks import Callback
-except ImportError:
-    raise missing("Keras 3", "keras, and one of torch, jax and tensorflow,") from None
+except ImportError as problem:
+    raise missing("Keras 3 and the backend that KERAS_BACKEND names", "keras torch") from problem
 
 _EPOCH = "epoch/epoch"
 _BATCH = "batch/batch"

@@ -15,8 +15,8 @@ from lineal.client.run import Run, need_current
 try:
     from lightgbm import Booster, LGBMModel
     from lightgbm.callback import CallbackEnv
-except ImportError:
-    raise missing("LightGBM", "lightgbm") from None
+except ImportError as problem:
+    raise missing("LightGBM", "lightgbm") from problem
 
 _STEP = "iteration"
 

@@ -23,8 +23,8 @@ except ImportError:
     try:
         from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
         from pytorch_lightning.utilities import rank_zero_only
-    except ImportError:
-        raise missing("PyTorch Lightning", "lightning") from None
+    except ImportError as problem:
+        raise missing("PyTorch Lightning", "lightning") from problem
 
 
 class LinealLogger(Logger):
@@ -70,14 +70,14 @@ class LinealLogger(Logger):
     @property
     def name(self) -> str | None:
         """The run's project: with `version`, the folder below `save_dir` that checkpoints are kept in."""
-        project = self.experiment.project
-        return project if isinstance(project, str) else None  # a method that does nothing, on the other ranks
+        run = self._known()
+        return None if run is None else run.project
 
     @property
     def version(self) -> str | None:
         """The run's id."""
-        run_id = self.experiment.id
-        return run_id if isinstance(run_id, str) else None
+        run = self._known()
+        return None if run is None else run.id
 
     @property
     def save_dir(self) -> str:
@@ -110,6 +110,11 @@ class LinealLogger(Logger):
             for callback in self._checkpoints.values():
                 self._log_checkpoints(callback)
         self._binding.end()
+
+    @rank_zero_only
+    def _known(self) -> Run | None:
+        """The run that was written to last, even if it has ended; None on the other ranks."""
+        return self._binding.last or self._binding.use()
 
     def _log_checkpoints(self, callback: Any) -> None:
         """Logs the checkpoints that the callback keeps and that were not logged as they are, oldest first."""

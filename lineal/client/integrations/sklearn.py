@@ -20,8 +20,8 @@ from lineal.core.errors import InvalidArgument
 try:
     import sklearn
     from sklearn.base import is_classifier, is_regressor
-except ImportError:
-    raise missing("scikit-learn", "scikit-learn") from None
+except ImportError as problem:
+    raise missing("scikit-learn", "scikit-learn") from problem
 
 
 def log_estimator(estimator: Any, run: Run | None = None, *, key: str = "estimator") -> None:
@@ -82,8 +82,8 @@ def log_model(
     """
     try:
         from skops import io
-    except ImportError:
-        raise missing("skops", "skops") from None
+    except ImportError as problem:
+        raise missing("skops", "skops") from problem
     binding = Binding(run or need_current(), {})
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "model.skops")

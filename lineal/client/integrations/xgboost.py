@@ -16,8 +16,8 @@ from lineal.core.errors import InvalidArgument
 try:
     from xgboost import Booster, collective
     from xgboost.callback import TrainingCallback
-except ImportError:
-    raise missing("XGBoost", "xgboost") from None
+except ImportError as problem:
+    raise missing("XGBoost", "xgboost") from problem
 
 _STEP = "iteration"
 

@@ -78,7 +78,7 @@ def test_the_classes_for_scikit_learn_take_it_too(ours, framework, data):
     with lineal.init() as run:
         model.fit(*data, eval_set=[data], callbacks=[ours.LinealCallback()])
         ours.log_booster(model, importance=None)
-    assert len(rows(run.path, "iteration", "valid_0/binary_logloss")) == 3
+    assert len(rows(run.path, "iteration", "training/binary_logloss")) == 3
     assert [artifact.name for artifact in model_versions(run.path)] == [f"model-{run.id}:v0"]
 
 
