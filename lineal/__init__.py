@@ -18,43 +18,61 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lineal.client.artifact import Artifact
+    from lineal.client.config import Config
+    from lineal.client.current import define_metric, finish, link_artifact, log, log_artifact, save, use_artifact
     from lineal.client.entry import ArtifactEntry
+    from lineal.client.options import Settings
     from lineal.client.query import Api
-    from lineal.client.run import Run, finish, init, link_artifact, log_artifact, use_artifact
+    from lineal.client.run import Run
     from lineal.client.serving import download
+    from lineal.client.start import init
+    from lineal.client.summary import Summary
     from lineal.core import errors
 
     run: Run | None
-    config: Any
+    config: Config
+    summary: Summary
 
 __version__ = "0.1.0"
+
+_FROM = {
+    "Api": "query",
+    "Artifact": "artifact",
+    "ArtifactEntry": "entry",
+    "Run": "run",
+    "Settings": "options",
+    "define_metric": "current",
+    "download": "serving",
+    "finish": "current",
+    "init": "start",
+    "link_artifact": "current",
+    "log": "current",
+    "log_artifact": "current",
+    "save": "current",
+    "use_artifact": "current",
+}
+_OF_THE_RUN = ("config", "summary")
 
 __all__ = [
     "Api",
     "Artifact",
     "ArtifactEntry",
     "Run",
+    "Settings",
+    "config",
+    "define_metric",
     "download",
     "errors",
     "finish",
     "init",
     "link_artifact",
+    "log",
     "log_artifact",
+    "run",
+    "save",
+    "summary",
     "use_artifact",
 ]
-
-_FROM = {
-    "Api": "lineal.client.query",
-    "Artifact": "lineal.client.artifact",
-    "ArtifactEntry": "lineal.client.entry",
-    "Run": "lineal.client.run",
-    "download": "lineal.client.serving",
-    "finish": "lineal.client.run",
-    "init": "lineal.client.run",
-    "link_artifact": "lineal.client.run",
-    "log_artifact": "lineal.client.run",
-    "use_artifact": "lineal.client.run",
-}
 
 
 def __getattr__(name: str) -> Any:
@@ -62,15 +80,15 @@ def __getattr__(name: str) -> Any:
 
     if name == "errors":
         return import_module("lineal.core.errors")
-    if name in ("run", "config"):
-        current = import_module("lineal.client.run").current()
-        return current if name == "run" else current and current.config
+    if name == "run" or name in _OF_THE_RUN:
+        current = import_module("lineal.client.current").get()
+        return current if name == "run" or current is None else getattr(current, name)
     if name not in _FROM:
         raise AttributeError(f"module 'lineal' has no attribute {name!r}")
-    value = getattr(import_module(_FROM[name]), name)
+    value = getattr(import_module(f"lineal.client.{_FROM[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "run", "config"})
+    return sorted({*globals(), *__all__})

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lineal.core.clock import parse_time
 from lineal.core.errors import Error
+from lineal.core.metadata import check_metadata, restored
 from lineal.core.plain import plain
+from lineal.tracking.model import Alert, Batch, RunFile
+
+_MAX_BATCH_BYTES = 64 << 20
 
 _NAMES = ("ref", "name", "version", "path")
 
@@ -26,3 +31,27 @@ def error_from_json(body: Mapping[str, Any]) -> Error:
     facts = body["error"]
     kind = Error.by_code.get(facts["code"], Error)
     return kind(facts["message"], **facts.get("details", {}))
+
+
+def batch_to_json(batch: Batch) -> dict[str, Any]:
+    """All of the batch but its rows, what is empty left out. Inverse of `batch_from_json`."""
+    facts = {
+        "last_step": batch.last_step,
+        "config": batch.config,
+        "summary": batch.summary,
+        "metrics": batch.metrics,
+        "environment": batch.environment,
+        "code": batch.code,
+        "files": to_json(batch.files),
+        "alerts": to_json(batch.alerts),
+    }
+    told = {key: value for key, value in facts.items() if value is not None and value not in ({}, [], ())}
+    return check_metadata(told, "batch", finite=False, max_bytes=_MAX_BATCH_BYTES)
+
+
+def batch_from_json(facts: Mapping[str, Any], rows: Mapping[Any, bytes]) -> Batch:
+    """The batch with these facts and rows."""
+    told = restored(dict(facts))
+    files = [RunFile(file["path"], file["digest"], file["size"]) for file in told.get("files", ())]
+    alerts = [Alert(**{**alert, "at": parse_time(alert["at"])}) for alert in told.get("alerts", ())]
+    return Batch(**{**told, "rows": dict(rows), "files": files, "alerts": alerts})

@@ -1,90 +1,71 @@
-"""Runs in the SDK: `init` starts one, artifacts hang on it, `finish` ends it."""
+"""Runs in the SDK: what a training script tells of itself while it is under way."""
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
-from lineal.client.connection import Connection, connection
+from lineal.client.config import Config
+from lineal.client.connection import Connection
 from lineal.client.entry import PathLike
+from lineal.client.files import Policy, RunFiles
+from lineal.client.history import History
+from lineal.client.outbox import End, Outbox
+from lineal.client.summary import Summary
 from lineal.core import names
-from lineal.core.clock import new_run_id
-from lineal.core.errors import InvalidArgument, RunNotFound
+from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
-
-_current: Run | None = None
-_end_state: RunState = "finished"
-
-
-class Config(MutableMapping[str, Any]):
-    """The run's settings, as items and as attributes; every change is recorded."""
-
-    def __init__(self, run: Run, values: Mapping[str, Any]) -> None:
-        object.__setattr__(self, "_run", run)
-        object.__setattr__(self, "_values", dict(values))
-
-    _run: Run
-    _values: dict[str, Any]
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.update({key: value})
-
-    def __delitem__(self, key: str) -> None:
-        self._record({k: v for k, v in self._values.items() if k != key})
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getattr__(self, key: str) -> Any:
-        try:
-            return self.__dict__["_values"][key]  # not by attribute: a copy under way has none yet
-        except KeyError:
-            raise AttributeError(f"the run's config has no {key!r}") from None
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        self[key] = value
-
-    def update(self, *others: Any, **more: Any) -> None:
-        """Sets many at once."""
-        self._record(self._values | dict(*others, **more))
-
-    def _record(self, values: dict[str, Any]) -> None:
-        run = self._run
-        run._record = run._connection.backend.runs.change(run.id, config=values)
-        object.__setattr__(self, "_values", dict(run._record.config))
 
 
 class Run:
     """A run under way; a context manager that ends it: as failed when an exception leaves the block."""
 
-    def __init__(self, record: RunRecord, conn: Connection) -> None:
-        self._record = record
-        self._connection = conn
-        self.config = Config(self, record.config)
+    def __init__(
+        self,
+        record: RunRecord,
+        conn: Connection,
+        outbox: Outbox,
+        files: RunFiles,
+        parts: tuple[Config, Summary, metrics.Metrics],
+        *,
+        offline: bool = False,
+        primary: bool = True,
+    ) -> None:
+        self._record, self._connection = record, conn
+        self._outbox, self._files = outbox, files
+        self.config, self._summary, self._metrics = parts
+        self._history = History(outbox, self._metrics, files.folder, record.last_step + 1)
+        self._log = self._history.log
+        self._offline, self._primary = offline, primary
+        self._after: list[Any] = []
+        self._pid = os.getpid()
+        self._preempting = False
 
     def __repr__(self) -> str:
         return f"<Run {self.path} ({self.state})>"
 
+    # ---- who it is ---------------------------------------------------------------------------------------------
+
     @property
     def id(self) -> str:
-        """8 characters, unique in the store."""
+        """8 characters unless you chose it, unique in the store."""
         return self._record.id
 
     @property
     def name(self) -> str:
+        """For people; it can be set."""
         return self._record.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._change(name=name)
 
     @property
     def entity(self) -> str:
@@ -99,14 +80,123 @@ class Run:
         return self._record.job_type
 
     @property
+    def group(self) -> str:
+        return self._record.group
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """It can be set."""
+        return self._record.tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._change(tags=list(names.texts(tags, what="tags")))
+
+    @property
+    def notes(self) -> str:
+        """It can be set."""
+        return self._record.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._change(notes=notes)
+
+    @property
     def path(self) -> str:
         """`entity/project/id`."""
         return self._record.path
 
     @property
+    def url(self) -> str | None:
+        """The run's page; None where no server shows it."""
+        url = self._connection.settings.url
+        return f"{url.rstrip('/')}/{self.entity}/{self.project}/runs/{self.id}" if url.startswith("http") else None
+
+    @property
+    def dir(self) -> str:
+        """A folder of the run's own; files put there are stored with it when it ends."""
+        os.makedirs(self._files.folder, mode=0o700, exist_ok=True)
+        return str(self._files.folder)
+
+    @property
     def state(self) -> RunState:
         """As this process last knew it."""
         return self._record.state
+
+    @property
+    def step(self) -> int:
+        """The step that the next `log` without one is for."""
+        return self._history.step
+
+    @property
+    def start_time(self) -> float:
+        """Seconds since 1970."""
+        return self._record.created_at.timestamp()
+
+    @property
+    def created_at(self) -> datetime:
+        return self._record.created_at
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it had rows already when this process took it up."""
+        return self._record.last_step >= 0
+
+    @property
+    def offline(self) -> bool:
+        """Whether it stays on this machine until `lineal sync`."""
+        return self._offline
+
+    disabled = False
+
+    # ---- what it tells -----------------------------------------------------------------------------------------
+
+    @property
+    def summary(self) -> Summary:
+        """What the run came to: the last value of each key unless `define_metric` or you say otherwise."""
+        return self._summary
+
+    def log(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None
+    ) -> None:
+        """Records values at a step: numbers, texts, lists, media. See the guide on steps.
+
+        `commit=False` leaves the step open for more; with `step` it stays open anyway. `sync` is taken and ignored.
+        """
+        self._log(data, step, commit)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | metrics.Metric | None = None,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: str | Sequence[str] | None = None,
+        goal: str | None = None,
+        overwrite: bool | None = None,
+    ) -> metrics.Metric:
+        """Says of a key, or a pattern such as `val/*`, which step it has and how it is summed up (min, mean …)."""
+        metric = metrics.define(name, step_metric, step_sync, hidden, summary, goal)
+        self._outbox.drain()
+        self._metrics.add(metric)
+        self._outbox.change(metrics=self._metrics.to_json())
+        return metric
+
+    def save(
+        self,
+        glob_str: str | os.PathLike[str],
+        base_path: str | os.PathLike[str] | None = None,
+        policy: Policy = "live",
+    ) -> list[str]:
+        """Stores the files that fit the pattern with the run: now, when it ends, or both (`live`); their paths."""
+        self._check_open()
+        return self._files.save(glob_str, base_path, policy)
+
+    def mark_preempting(self) -> None:
+        """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
+        self._preempting = True
+
+    # ---- artifacts ---------------------------------------------------------------------------------------------
 
     def use_artifact(
         self, artifact_or_name: Artifact | str, type: str | None = None, use_as: str | None = None
@@ -144,16 +234,31 @@ class Run:
             self.log_artifact(artifact)
         return artifact.link(target_path, aliases or ())
 
-    def finish(self, exit_code: int | None = None) -> None:
-        """Ends the run: finished, or failed for an exit code other than 0. Ending it again does nothing."""
-        self._end("finished" if not exit_code else "failed")
+    # ---- its end -----------------------------------------------------------------------------------------------
 
-    def _end(self, state: RunState) -> None:
-        global _current  # noqa: PLW0603 - the process has one current run
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
+        """Ends the run: finished, or failed for an exit code other than 0. Ending it again does nothing.
+
+        Everything that was logged is in the store when it returns; `quiet` is taken and ignored.
+        """
+        self._end(ending.of_code(exit_code))
+
+    def _end(self, end: End) -> None:
+        from lineal.client import current
+
+        if self._pid != os.getpid():
+            return
         if self.state == "running":
-            self._record = self._connection.backend.runs.finish(self.id, state)
-        if _current is self:
-            _current = None
+            if self._preempting and end.state == "killed":
+                end = end._replace(state="preempted")
+            for after in self._after:
+                after()
+            told = self._outbox.close(end if self._primary else end._replace(state=None))
+            self._record = _ended(self._record, end)
+            self._history.halt = self._refuse
+            current.left(self)
+            _farewell(self, told)
+        current.left(self)
 
     def __enter__(self) -> Run:
         return self
@@ -161,80 +266,74 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(_state_after(exc))
+        self._end(ending.of(exc))
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+
+    def _change(self, **new: Any) -> None:
+        from dataclasses import replace
+
+        self._check_open()
+        if self._offline:
+            self._outbox.say("change", new)
+        else:
+            self._connection.backend.runs.change(self.id, **new)
+        shown: dict[str, Any] = {key: tuple(value) if key == "tags" else value for key, value in new.items()}
+        self._record = replace(self._record, **shown)
+
+    def _check_open(self) -> None:
+        if self._history.halt is not None:
+            self._history.halt()
+
+    def _refuse(self) -> None:
+        raise RunFinished(f"run {self.id} has ended ({self.state}); start another one with lineal.init()")
+
+    def _forked(self) -> None:
+        """What becomes of the run in a forked child: its rows are the parent's to log."""
+        import logging
+
+        told: list[bool] = []
+
+        def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+            if not told:
+                told.append(True)
+                logging.getLogger("lineal").warning(
+                    "a forked process can't log into run %s of its parent; start it with lineal.init(id=…, "
+                    "settings=lineal.Settings(mode='shared')) there. What it logs is left out",
+                    self.id,
+                )
+
+        self._log = log
+
+    def _stopped(self, by: str) -> None:
+        """What `log` does once somebody asked the run to stop."""
+
+        def stop() -> None:
+            self._history.halt = None
+            raise RunStopped(f"run {self.id} was asked to stop by {by}")
+
+        self._history.halt = stop
 
 
-def init(
-    project: str | None = None,
-    entity: str | None = None,
-    *,
-    name: str | None = None,
-    id: str | None = None,
-    job_type: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    url: str | None = None,
-) -> Run:
-    """A new run, which is the process's current one until it ends; one that is current already ends first.
+def _ended(record: RunRecord, end: End) -> RunRecord:
+    from dataclasses import replace
 
-    `url` names the store (default: the setting). Raises invalid.name, unavailable.*.
-    """
-    global _current  # noqa: PLW0603 - the process has one current run
-    from lineal.client.capture.git import code_facts
-
-    conn = connection(project=project, entity=entity, url=url)
-    if _current is not None:
-        _current.finish()
-    run_id = id or new_run_id()
-    record = conn.backend.runs.start(
-        run_id,
-        project=conn.settings.project,
-        name=name or f"{job_type or 'run'}-{run_id}",
-        job_type=job_type or "",
-        config=config,
-        code=code_facts(),
-    )
-    _current = Run(record, conn)
-    _watch_exit()
-    return _current
+    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
 
 
-def current() -> Run | None:
-    """The process's current run."""
-    return _current
+def _farewell(run: Run, told: bool) -> None:
+    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
+    import logging
+    import shutil
 
-
-def need_current() -> Run:
-    """The process's current run. Raises not_found.run where there is none."""
-    if _current is None:
-        raise RunNotFound("there is no current run; call lineal.init() first")
-    return _current
-
-
-def use_artifact(artifact_or_name: Artifact | str, type: str | None = None, use_as: str | None = None) -> Artifact:
-    """`use_artifact` of the current run."""
-    return need_current().use_artifact(artifact_or_name, type, use_as)
-
-
-def log_artifact(
-    artifact_or_path: Artifact | PathLike,
-    name: str | None = None,
-    type: str | None = None,
-    aliases: Sequence[str] | None = None,
-    tags: Sequence[str] | None = None,
-) -> Artifact:
-    """`log_artifact` of the current run."""
-    return need_current().log_artifact(artifact_or_path, name, type, aliases, tags)
-
-
-def link_artifact(artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
-    """`link_artifact` of the current run."""
-    return need_current().link_artifact(artifact, target_path, aliases)
-
-
-def finish(exit_code: int | None = None) -> None:
-    """Ends the current run, if there is one."""
-    if _current is not None:
-        _current.finish(exit_code)
+    folder = run._outbox.journal.folder
+    run._outbox.journal.close()
+    if told and not run._offline:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif not told:
+        logging.getLogger("lineal").warning(
+            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
+        )
 
 
 def as_artifact(artifact_or_path: Artifact | PathLike, name: str | None, type: str | None) -> Artifact:
@@ -243,9 +342,9 @@ def as_artifact(artifact_or_path: Artifact | PathLike, name: str | None, type: s
         return artifact_or_path
     if type is None:
         raise InvalidArgument("a file or folder needs a type, such as type='dataset'")
-    path = os.path.abspath(artifact_or_path)
-    artifact = Artifact(name or os.path.splitext(os.path.basename(path))[0], type)
-    if os.path.isdir(path):
+    path = Path(os.path.abspath(artifact_or_path))
+    artifact = Artifact(name or path.stem, type)
+    if path.is_dir():
         artifact.add_dir(path)
     else:
         artifact.add_file(path)
@@ -259,24 +358,8 @@ def check_type(conn: Connection, ref: str, type: str) -> None:
         raise InvalidArgument(f"{found.name} is a {found.type!r}, not a {type!r}")
 
 
-def _state_after(problem: BaseException | None) -> RunState:
-    """How a run ends that this exception ends, or none."""
-    if problem is None or (isinstance(problem, SystemExit) and not problem.code):
-        return "finished"
-    return "killed" if isinstance(problem, KeyboardInterrupt) else "failed"
-
-
-def _watch_exit() -> None:
-    """Ends the run with the process: as failed when an exception is why it ends."""
-    if getattr(_watch_exit, "done", False):
-        return
-    _watch_exit.done = True  # type: ignore[attr-defined]
-    before = sys.excepthook
-
-    def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
-        global _end_state  # noqa: PLW0603 - told to the exit handler
-        _end_state = _state_after(exc)
-        before(kind, exc, trace)
-
-    sys.excepthook = hook
-    atexit.register(lambda: _current._end(_end_state) if _current else None)
+def need(run: Run | None) -> Run:
+    """The run. Raises not_found.run where there is none."""
+    if run is None:
+        raise RunNotFound("there is no current run; call lineal.init() first")
+    return run

@@ -207,6 +207,14 @@ class RunExists(Conflict):
     code = "conflict.run_exists"
 
 
+class RunStopped(Conflict):
+    code = "conflict.run_stopped"
+
+
+class ConfigChanged(Conflict):
+    code = "conflict.config"
+
+
 class RunInUse(Conflict):
     code = "conflict.run_in_use"
 

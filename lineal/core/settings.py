@@ -9,6 +9,8 @@
 | cache_dir | LINEAL_CACHE_DIR | - | the system's cache folder |
 | cache_size | LINEAL_CACHE_SIZE | - | 20 GB, or 10 % of the disk if that is less |
 | pack_limit | LINEAL_PACK_LIMIT | pack_limit | 128 KiB: larger files become objects of their own |
+| mode | LINEAL_MODE | mode | online |
+| runs_dir | LINEAL_DIR | - | the system's folder for the state of programs |
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from lineal.core.names import check_name
 PROJECT_FILE = "lineal.toml"
 DEFAULT_PROJECT = "default"
 MAX_PACK_LIMIT_BYTES = 8 << 20
-_FILE_KEYS = {"url", "entity", "project", "pack_limit"}
+_FILE_KEYS = {"url", "entity", "project", "pack_limit", "mode"}
+MODES = ("online", "offline", "disabled")
 _SIZE = re.compile(r"(\d+)\s*(|K|M|G|T|Ki|Mi|Gi|Ti)B?", re.IGNORECASE)
 _UNITS = {
     "": 1,
@@ -50,6 +53,8 @@ class Settings:
     cache_dir: Path
     cache_size_bytes: int | None
     pack_limit_bytes: int
+    runs_dir: Path
+    mode: str = "online"
     project_file: Path | None = None
 
 
@@ -60,9 +65,11 @@ def load(folder: Path | None = None, **given: Any) -> Settings:
     """
     file = find_project_file(folder or _working_folder())
     values: dict[str, Any] = _read_project_file(file) if file else {}
-    for key in ("url", "entity", "project", "user", "cache_dir", "cache_size", "pack_limit"):
+    for key in ("url", "entity", "project", "user", "cache_dir", "cache_size", "pack_limit", "mode"):
         if variable := os.environ.get(f"LINEAL_{key.upper()}"):
             values[key] = variable
+    if variable := os.environ.get("LINEAL_DIR"):
+        values["runs_dir"] = variable
     values |= {key: value for key, value in given.items() if value is not None}
     return _checked(values, file)
 
@@ -122,7 +129,9 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
     limit = parse_size(values.get("pack_limit", 128 * 1024))
     if limit > MAX_PACK_LIMIT_BYTES:
         raise InvalidSettings("pack_limit is at most 8 MiB")
-    cache = values.get("cache_dir")
+    cache, runs_dir = values.get("cache_dir"), values.get("runs_dir")
+    if (mode := values.get("mode", "online")) not in MODES:
+        raise InvalidSettings(f"{str(mode)[:40]!r} is no mode; say {', '.join(MODES)}")
     return Settings(
         url=url,
         entity=check_name(values.get("entity", "local"), "entity"),
@@ -132,6 +141,8 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
         cache_dir=Path(cache).expanduser().absolute() if cache else _default_cache_dir(),
         cache_size_bytes=parse_size(values["cache_size"]) if "cache_size" in values else None,
         pack_limit_bytes=limit,
+        runs_dir=Path(runs_dir).expanduser().absolute() if runs_dir else _default_runs_dir(),
+        mode=mode,
         project_file=file,
     )
 
@@ -140,6 +151,12 @@ def _default_cache_dir() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_path("lineal"))
+
+
+def _default_runs_dir() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("lineal")) / "runs"
 
 
 def _user() -> str:

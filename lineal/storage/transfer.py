@@ -135,8 +135,12 @@ class Push:
         medium = [s for s in sources if self._pack_limit < s.state.size <= _MEDIUM_BYTES]
         entries = [entry for batch in _batches(small) for entry in self._read_small(batch)]
         if medium:
-            with ThreadPoolExecutor(2, thread_name_prefix="lineal-push") as pool:
-                entries += pool.map(self._read_large, medium)
+            try:
+                with ThreadPoolExecutor(2, thread_name_prefix="lineal-push") as pool:
+                    futures = [pool.submit(self._read_large, source) for source in medium]
+                entries += [future.result() for future in futures]
+            except RuntimeError:  # no threads any more: the interpreter is on its way out
+                entries += [self._read_large(source) for source in medium]
         entries += [self._read_large(s) for s in sources if s.state.size > _MEDIUM_BYTES]
         return entries
 

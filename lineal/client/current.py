@@ -1,0 +1,118 @@
+"""The process's current run, and the functions of `lineal` that act on it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lineal.client.artifact import Artifact
+from lineal.client.connection import Connection
+from lineal.client.entry import PathLike
+from lineal.client.files import Policy
+from lineal.client.metrics import Metric
+from lineal.client.outbox import End
+from lineal.client.run import Run, need
+
+_lock = threading.RLock()
+_open: list[Run] = []  # the current one is the last
+
+
+def get() -> Run | None:
+    """The current run, if any."""
+    return _open[-1] if _open else None
+
+
+def enter(run: Run) -> Run:
+    """Makes the run the current one."""
+    with _lock:
+        _open.append(run)
+    return run
+
+
+def left(run: Run) -> None:
+    """Notes that the run has ended."""
+    with _lock:
+        if run in _open:
+            _open.remove(run)
+
+
+def end_all(end: End) -> None:
+    """Ends every run that is open, with the process."""
+    for run in list(reversed(_open)):
+        run._end(end)
+
+
+def last_unfinished(conn: Connection) -> str | None:
+    """The id of the newest run on this machine that began here and has not ended, for `resume="auto"`."""
+    from lineal.client.journal import NAME, read
+
+    folders = sorted(conn.settings.runs_dir.glob(f"*/{NAME}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in folders:
+        frames = list(read(file.parent))
+        start = frames[0] if frames and frames[0].kind == "start" else None
+        if start is None or any(frame.kind == "finish" for frame in frames):
+            continue
+        if start.facts.get("project") == (conn.settings.project or start.facts.get("project")):
+            return str(start.facts.get("run_id"))
+    return None
+
+
+def _forget_after_fork() -> None:
+    """In a forked child: the parent's runs are not the child's to write into or to end."""
+    for run in _open:
+        run._forked()
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+# ---- lineal.<name> -------------------------------------------------------------------------------------------
+
+
+def log(
+    data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None
+) -> None:
+    """`log` of the current run."""
+    need(get()).log(data, step, commit)
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """Ends the current run, if there is one."""
+    if (run := get()) is not None:
+        run.finish(exit_code)
+
+
+def define_metric(name: str, *args: Any, **kwargs: Any) -> Metric:
+    """`define_metric` of the current run."""
+    return need(get()).define_metric(name, *args, **kwargs)
+
+
+def save(
+    glob_str: str | os.PathLike[str], base_path: str | os.PathLike[str] | None = None, policy: Policy = "live"
+) -> list[str]:
+    """`save` of the current run."""
+    return need(get()).save(glob_str, base_path, policy)
+
+
+def use_artifact(artifact_or_name: Artifact | str, type: str | None = None, use_as: str | None = None) -> Artifact:
+    """`use_artifact` of the current run."""
+    return need(get()).use_artifact(artifact_or_name, type, use_as)
+
+
+def log_artifact(
+    artifact_or_path: Artifact | PathLike,
+    name: str | None = None,
+    type: str | None = None,
+    aliases: Sequence[str] | None = None,
+    tags: Sequence[str] | None = None,
+) -> Artifact:
+    """`log_artifact` of the current run."""
+    return need(get()).log_artifact(artifact_or_path, name, type, aliases, tags)
+
+
+def link_artifact(artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
+    """`link_artifact` of the current run."""
+    return need(get()).link_artifact(artifact, target_path, aliases)

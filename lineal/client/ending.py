@@ -1,0 +1,104 @@
+"""How a process ends, and so its runs: by itself, by an exception, by `sys.exit`, by a signal.
+
+Nothing is installed until the first run starts. A SIGTERM that nobody else handles becomes a SystemExit in the main
+thread, so that the program unwinds as it would by itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from lineal.client.outbox import End
+from lineal.core.errors import RunStopped
+
+_MAX_MESSAGE = 64 << 10
+_TERMINATED = 128 + signal.SIGTERM
+_how = End("finished")
+_signalled = False
+_watching = False
+
+
+def of(problem: BaseException | None) -> End:
+    """How a run ends that this exception ends, or none."""
+    if problem is None:
+        return End("finished", 0)
+    if isinstance(problem, SystemExit):
+        return _of_exit(problem.code)
+    if isinstance(problem, KeyboardInterrupt | RunStopped):
+        return End("killed", 128 + signal.SIGINT, str(problem))
+    text = "".join(traceback.format_exception(problem))
+    return End("failed", 1, text if len(text) <= _MAX_MESSAGE else f"…{text[-_MAX_MESSAGE:]}")
+
+
+def of_code(exit_code: int | None) -> End:
+    """How a run ends that is finished with this exit code."""
+    return End("failed" if exit_code else "finished", exit_code or 0)
+
+
+def _of_exit(code: Any) -> End:
+    if _signalled:
+        return End("killed", _TERMINATED, "the process was asked to end (SIGTERM)")
+    if code is None or code == 0:
+        return End("finished", 0)
+    return End(
+        "failed", code if isinstance(code, int) else 1, "" if isinstance(code, int) else str(code)[:_MAX_MESSAGE]
+    )
+
+
+def watch(end_all: Callable[[End], None]) -> None:
+    """Has `end_all` called when the process ends, with how it does. Only the first call counts."""
+    global _watching  # noqa: PLW0603 - a process ends once
+    if _watching:
+        return
+    _watching = True
+    _watch_exceptions()
+    _watch_exit()
+    _watch_signal()
+    pid = os.getpid()
+    atexit.register(lambda: end_all(_how) if os.getpid() == pid else None)
+
+
+def _watch_exceptions() -> None:
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
+        global _how  # noqa: PLW0603 - told to the exit handler
+        _how = of(exc)
+        before(kind, exc, trace)
+
+    sys.excepthook = hook
+
+
+def _watch_exit() -> None:
+    before = sys.exit
+
+    def leave(code: Any = None, /) -> None:
+        global _how  # noqa: PLW0603 - told to the exit handler
+        if threading.current_thread() is threading.main_thread():
+            _how = _of_exit(code)
+        before(code)
+
+    sys.exit = leave  # type: ignore[assignment]
+
+
+def _watch_signal() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return  # somebody else knows better what to do
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        global _how, _signalled  # noqa: PLW0603 - told to the exit handler
+        _signalled = True
+        _how = _of_exit(_TERMINATED)
+        raise SystemExit(_TERMINATED)
+
+    signal.signal(signal.SIGTERM, handle)

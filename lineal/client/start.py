@@ -1,0 +1,222 @@
+"""Starting a run: `init` and what it takes, from resuming and forking to being switched off."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+from lineal.client import config as configs
+from lineal.client import current, ending, options
+from lineal.client.config import Config
+from lineal.client.connection import Connection, connection
+from lineal.client.disabled import DisabledRun
+from lineal.client.files import RunFiles
+from lineal.client.journal import Journal
+from lineal.client.metrics import Metrics
+from lineal.client.options import Settings
+from lineal.client.outbox import Outbox
+from lineal.client.recording import record_surroundings
+from lineal.client.run import Run
+from lineal.client.run_name import new_name
+from lineal.client.summary import Summary
+from lineal.core import clock
+from lineal.core.errors import InvalidArgument
+from lineal.core.names import check_name
+from lineal.core.settings import DEFAULT_PROJECT
+from lineal.tracking.model import Resume
+from lineal.tracking.model import Run as RunRecord
+
+_log = logging.getLogger("lineal")
+_POINT = re.compile(r"([^?/]+)\?_step=([0-9]{1,18})")
+
+
+class Point(NamedTuple):
+    """A step of a run, as `fork_from` and `resume_from` name it."""
+
+    run: str
+    step: int
+
+
+def init(
+    project: str | None = None,
+    entity: str | None = None,
+    *,
+    name: str | None = None,
+    id: str | None = None,
+    tags: Sequence[str] | None = None,
+    notes: str | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    config: Any = None,
+    config_include_keys: Sequence[str] | None = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    mode: str | None = None,
+    dir: str | os.PathLike[str] | None = None,
+    resume: bool | Literal["allow", "must", "never", "auto"] | None = None,
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    reinit: bool | Literal["default", "finish_previous", "return_previous", "create_new"] | None = None,
+    save_code: bool | None = None,
+    url: str | None = None,
+    **ignored: Any,
+) -> Run:
+    """A new run, which is the process's current one until it ends; one that is current already ends first.
+
+    `resume` goes on with the run `id`; `resume_from="id?_step=N"` goes back in it, `fork_from` starts a new run with
+    another's history. `mode` is online, offline or disabled. `url` names the store (default: the setting). Raises
+    invalid.*, conflict.run_exists, not_found.run, unavailable.*.
+    """
+    if ignored:
+        _log.warning("init takes no %s; it is left out", ", ".join(sorted(ascii(key)[:40] for key in ignored)))
+    if reinit == "return_previous" and (before := current.get()) is not None:
+        return before
+    switches = options.of(settings)
+    if save_code:
+        switches = replace(switches, code=True)
+    values = configs.of(config, config_include_keys, config_exclude_keys)
+    conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
+    if reinit != "create_new":
+        current.finish()
+    if conn.settings.mode == "disabled":
+        return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, values))
+    given_point = resume_from or fork_from
+    point = parse_point(given_point) if given_point else None
+    asked = _Asked(
+        run_id=_id(conn, id, resume, point if resume_from else None),
+        resume=_resume(id, resume, switches, rewound=bool(resume_from)),
+        facts={
+            "project": conn.settings.project,
+            "name": name or ("" if resume or resume_from else new_name()),
+            "job_type": job_type or "",
+            "group": group or "",
+            "tags": list(tags or ()),
+            "notes": notes or "",
+            "config": values,
+        },
+        rewind=point if resume_from else None,
+        fork=point if fork_from else None,
+    )
+    run = _start(conn, asked, switches, keep_folder=dir is not None)
+    ending.watch(current.end_all)
+    return current.enter(run)
+
+
+class _Asked(NamedTuple):
+    run_id: str
+    resume: Resume | None
+    facts: dict[str, Any]
+    rewind: Point | None
+    fork: Point | None
+
+
+def parse_point(text: str) -> Point:
+    """The point in `id?_step=N`, where the id may be a whole path. Raises invalid.argument."""
+    match = _POINT.fullmatch(str(text).rpartition("/")[2])
+    if not match:
+        raise InvalidArgument(f"{str(text)[:80]!r} is no point of a run; write it like 'a1b2c3d4?_step=500'")
+    return Point(match[1], int(match[2]))
+
+
+def _id(conn: Connection, given: str | None, resume: Any, rewind: Point | None) -> str:
+    if rewind is not None:
+        if given not in (None, rewind.run):
+            raise InvalidArgument(f"id is {given!r}, but resume_from names the run {rewind.run!r}")
+        return rewind.run
+    if given is not None:
+        return check_name(given, "run id")
+    if resume in (True, "auto") and (left := current.last_unfinished(conn)) is not None:
+        return left
+    return clock.new_run_id()
+
+
+def _resume(id: str | None, resume: Any, switches: Settings, *, rewound: bool) -> Resume | None:
+    if resume in (None, False):
+        shared = switches.mode == "shared"
+        return None if rewound else "allow" if shared else "never"
+    if resume in (True, "auto"):
+        return "allow"
+    if resume not in ("allow", "must", "never"):
+        raise InvalidArgument(f"{str(resume)[:40]!r} is no way to resume; say allow, must, never or auto")
+    if id is None and resume == "must":
+        raise InvalidArgument("resume='must' needs the run's id")
+    found: Resume = resume
+    return found
+
+
+def _start(conn: Connection, asked: _Asked, switches: Settings, *, keep_folder: bool) -> Run:
+    from lineal.client.capture.git import code_facts
+
+    offline = conn.settings.mode == "offline"
+    shared = switches.mode == "shared"
+    writer = clock.new_run_id()
+    code = code_facts() if switches.git else {}
+    if offline:
+        record = _imagined(conn, asked, code)
+    else:
+        record = _begun(conn, asked, code)
+    journal = Journal(conn.settings.runs_dir / f"{record.id}-{writer}")
+    facts = {"run_id": record.id, "writer": writer, "entity": record.entity, **asked.facts, "code": code}
+    points = {"rewind": asked.rewind, "fork": asked.fork, "resume": asked.resume}
+    journal.append(
+        "start", {**facts, "project": record.project, "at": clock.format_time(record.created_at), **points}
+    )
+    metrics = Metrics(record.metrics)
+    summary = Summary(record.summary, metrics, lambda: outbox.drain())
+    files = RunFiles(journal.folder / "files", None if offline else conn)
+    outbox = Outbox(
+        record.id,
+        writer,
+        journal,
+        summary,
+        backend=None if offline else conn.backend,
+        files=files.take,
+        mark=(switches.label or writer) if shared else "",
+        patience_s=switches.patience_s,
+    )
+    config = Config(record.config, lambda values: outbox.change(config=values))
+    run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)
+    outbox.when_stopped = run._stopped
+    record_surroundings(run, switches, code)
+    outbox.start()
+    return run
+
+
+def _begun(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRecord:
+    runs = conn.backend.runs
+    if asked.rewind is not None:
+        runs.get(asked.rewind.run)
+        record = runs.rewind(asked.rewind.run, asked.rewind.step)
+        given = {key: value for key, value in asked.facts.items() if value and key not in ("project", "config")}
+        return runs.change(record.id, config={**record.config, **asked.facts["config"]}, **given)
+    record = runs.start(asked.run_id, code=code, resume=asked.resume, **asked.facts)
+    if asked.fork is not None:
+        record = runs.fork(record.id, asked.fork.run, asked.fork.step)
+    return record
+
+
+def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRecord:
+    """The run as it will be once it is sent; only what came before it is unknown."""
+    point = asked.rewind or asked.fork
+    facts = asked.facts
+    return RunRecord(
+        asked.run_id,
+        conn.settings.entity,
+        facts["project"] or DEFAULT_PROJECT,
+        facts["name"],
+        facts["job_type"],
+        "running",
+        facts["config"],
+        code,
+        conn.settings.user,
+        conn.settings.host,
+        clock.now(),
+        group=facts["group"],
+        tags=tuple(facts["tags"]),
+        notes=facts["notes"],
+        last_step=point.step if point else -1,
+    )

@@ -1,0 +1,88 @@
+"""A run's summary: the last value of each key unless a definition or the user says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
+
+from lineal.client.metrics import Metrics, Tally
+from lineal.tracking.rows import Row
+
+
+class Summary(MutableMapping[str, Any]):
+    """The summary as items and attributes. Reading it sees every row logged before."""
+
+    def __init__(self, values: Mapping[str, Any], metrics: Metrics, settle: Callable[[], None]) -> None:
+        """`settle` makes rows that were logged count."""
+        own = self.__dict__
+        own["_values"], own["_metrics"], own["_settle"] = dict(values), metrics, settle
+        own["_tallies"], own["_changed"] = {}, {}
+
+    _values: dict[str, Any]
+    _metrics: Metrics
+    _settle: Callable[[], None]
+    _tallies: dict[str, Tally]
+    _changed: dict[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        self._settle()
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._settle()
+        self._values[key] = self._changed[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        self._settle()
+        del self._values[key]
+        self._changed[key] = None
+
+    def __iter__(self) -> Iterator[str]:
+        self._settle()
+        return iter(list(self._values))
+
+    def __len__(self) -> int:
+        self._settle()
+        return len(self._values)
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("__"):
+            raise AttributeError(key)
+        try:
+            return self[key]
+        except KeyError:
+            raise AttributeError(f"the run's summary has no {key!r}") from None
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self[key] = value
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def count(self, rows: Sequence[Row]) -> None:
+        """Takes in rows that were logged."""
+        latest: dict[str, Any] = {}
+        if not self._metrics:
+            for row in rows:
+                latest.update(row[2])
+        else:
+            for row in rows:
+                for key, value in row[2].items():
+                    self._count(key, value, latest)
+        self._values.update(latest)
+        self._changed.update(latest)
+
+    def _count(self, key: str, value: Any, latest: dict[str, Any]) -> None:
+        metric = self._metrics.of(key)
+        if metric is None or not metric.summary:
+            latest[key] = value
+        elif "none" not in metric.summary:
+            if key not in self._tallies:
+                self._tallies[key] = Tally(metric)
+            latest[key] = self._tallies[key].add(value)
+
+    def take(self) -> dict[str, Any]:
+        """What changed since the last time."""
+        changed = dict(self._changed)
+        self._changed.clear()
+        return changed
