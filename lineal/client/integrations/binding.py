@@ -6,6 +6,7 @@ too. It ends with `lineal.finish()`, with the next training that needs a run of 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -13,9 +14,10 @@ from os import PathLike, fspath, path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from lineal.client import run as runs
+from lineal.client import current
 from lineal.client.artifact import Artifact
 from lineal.client.run import Run
+from lineal.client.start import init
 from lineal.core.errors import MissingDependency
 
 _DEEPEST = 12
@@ -80,9 +82,13 @@ class Binding:
         aliases: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
     ) -> Artifact:
-        """The file or folder as a version of the model `name` (default: `model-<run id>`), an output of the run."""
+        """The file or folder as a version of the model `name` (default: `model-<run id>`), an output of the run.
+
+        Metadata that is not finite is left out.
+        """
         run = self.use()
-        artifact = Artifact(name or f"model-{run.id}", "model", metadata=plain_values(metadata or {}))
+        known = {key: value for key, value in (metadata or {}).items() if not _is_not_finite(value)}
+        artifact = Artifact(name or f"model-{run.id}", "model", metadata=known)
         if path.isdir(file_or_folder):
             artifact.add_dir(fspath(file_or_folder))
         else:
@@ -91,14 +97,13 @@ class Binding:
 
     def _current(self) -> Run | None:
         """The current run, unless another callback started it for a training that is over."""
-        run = runs.current()
+        run = current.get()
         starter = _starters.get(run.id) if run is not None else None
         return None if starter is not None and starter._trained else run
 
     def _start(self, defaults: Mapping[str, Any]) -> Run:
-        runs.finish()
         facts = {"job_type": "train"} | {key: value for key, value in defaults.items() if value} | self._facts
-        run = runs.init(**facts)
+        run = init(**facts)
         _starters[run.id] = self
         return run
 
@@ -106,6 +111,11 @@ class Binding:
         """Ends the run that was started here: as failed when its training never came to its end."""
         if self._run is not None and self._run.state == "running":
             self._run.finish(exit_code=0 if self._trained else 1)
+
+
+def _is_not_finite(value: Any) -> bool:
+    """Whether it is a number that metadata can't hold, such as the loss of a training that went astray."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def missing(what: str, packages: str) -> MissingDependency:

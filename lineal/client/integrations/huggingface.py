@@ -141,7 +141,7 @@ def _facts(state: TrainerState) -> dict[str, Any]:
     known: dict[str, Any] = {}
     for row in state.log_history:
         known |= {_metric_name(key): value for key, value in row.items() if key != "step"}
-    return known | {"global_step": state.global_step}
+    return plain_values(known) | {"global_step": state.global_step}
 
 
 def _save(model: Any, processing_class: Any, folder: str) -> None:

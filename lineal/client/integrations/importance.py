@@ -14,7 +14,7 @@ def log_importance(run: Run, scores: Mapping[str, float], key: str = "feature_im
     if not scores:
         return
     from lineal.client import plots
-    from lineal.client.media import Table
+    from lineal.client.media.table import Table
 
     weightiest = sorted(scores, key=lambda name: -abs(scores[name]))[:_MOST]
     table = Table(columns=["feature", "importance"], data=[[name, scores[name]] for name in weightiest])

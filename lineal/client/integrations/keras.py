@@ -103,7 +103,7 @@ class LinealCallback(Callback):
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "model.keras")
             self.model.save(file)
-            self._binding.log_model(file, self._model_name, aliases=aliases, metadata=metadata)
+            self._binding.log_model(file, self._model_name, aliases=aliases, metadata=plain_values(metadata))
 
 
 def _named(part: str, logs: Mapping[str, Any] | None, learning_rate: float | None = None) -> dict[str, Any]:

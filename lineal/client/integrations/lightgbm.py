@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from lineal.client import current
 from lineal.client.artifact import Artifact
 from lineal.client.integrations.binding import Binding, missing, plain_values
 from lineal.client.integrations.importance import log_importance
-from lineal.client.run import Run, need_current
+from lineal.client.run import Run, need
 
 try:
     from lightgbm import Booster, LGBMModel
@@ -61,7 +62,7 @@ def log_booster(
     The run (default: the current one) also gets the best iteration and scores in its summary, and the table of
     features by `importance` ("gain" or "split"; None: no table). Raises not_found.run.
     """
-    binding = Binding(run or need_current(), {})
+    binding = Binding(run or need(current.get()), {})
     booster = model if isinstance(model, Booster) else model.booster_
     target, facts = binding.use(), _facts(booster)
     for key, value in facts.items():

@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lineal.client import current
 from lineal.client.artifact import Artifact
 from lineal.client.integrations.binding import Binding, missing, plain_values
 from lineal.client.integrations.importance import log_importance
-from lineal.client.run import Run, need_current
+from lineal.client.run import Run, need
 from lineal.core.errors import InvalidArgument
 
 try:
@@ -31,7 +32,7 @@ def log_estimator(estimator: Any, run: Run | None = None, *, key: str = "estimat
     `classify__C`. Raises not_found.run.
     """
     facts = {"class": _class_name(estimator), **estimator.get_params(deep=True)}
-    (run or need_current()).config.update({key: plain_values(facts)}, allow_val_change=True)
+    (run or need(current.get())).config.update({key: plain_values(facts)}, allow_val_change=True)
 
 
 def log_evaluation(
@@ -52,7 +53,7 @@ def log_evaluation(
     """
     import numpy as np
 
-    run, y = run or need_current(), np.asarray(y)
+    run, y = run or need(current.get()), np.asarray(y)
     if y.ndim != 1:
         raise InvalidArgument("log_evaluation takes one target: y has one dimension; log other targets one by one")
     if is_classifier(estimator):
@@ -84,7 +85,7 @@ def log_model(
         from skops import io
     except ImportError as problem:
         raise missing("skops", "skops") from problem
-    binding = Binding(run or need_current(), {})
+    binding = Binding(run or need(current.get()), {})
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "model.skops")
         io.dump(estimator, file)
@@ -165,7 +166,7 @@ class _Classified:
         made: dict[str, Any] = {
             "confusion_matrix": plots.confusion_matrix(y_true=truth, preds=said, class_names=self.names)
         }
-        if self.probabilities is not None:
+        if self.probabilities is not None and len(set(self.y.tolist())) > 1:
             made["roc"] = plots.roc_curve(truth, self.probabilities, labels=self.names)
             made["pr"] = plots.pr_curve(truth, self.probabilities, labels=self.names)
         return made

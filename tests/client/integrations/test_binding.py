@@ -105,7 +105,9 @@ def test_a_file_and_a_folder_become_versions_of_the_runs_model(write):
     folder = write({"a": "1", "b": "2"}, "model")
     with lineal.init() as run:
         binding = Binding(None, {})
-        first = binding.log_model(folder / "a", None, aliases=["step-1"], metadata={"loss": 0.5, "object": object()})
+        first = binding.log_model(
+            folder / "a", None, aliases=["step-1"], metadata={"loss": 0.5, "grad_norm": float("nan")}
+        )
         binding.log_model(folder, None, aliases=["best"])
         binding.log_model(folder, "digits-model")
     names = {artifact.name for artifact in model_versions(run.path)}
