@@ -64,7 +64,7 @@ class LinealCallback(TrainerCallback):
             return
         run = self._binding.use(name=_run_name(args, state))
         for key in _ONCE & set(logs):
-            run.summary[f"train/{key.removeprefix('train_')}"] = logs[key]
+            run.summary[key] = logs[key]  # by its own name: the mean loss must not stand for the last one
         metrics = {_metric_name(key): value for key, value in logs.items() if key not in _ONCE}
         if metrics:
             self._binding.log(metrics, _STEP, state.global_step)

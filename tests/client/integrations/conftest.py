@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
@@ -16,6 +16,14 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No framework asks a hub, and Keras computes with torch."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("KERAS_BACKEND", "torch")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_out(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a framework tells, the run takes."""
+    yield
+    said = [record.getMessage() for record in caplog.get_records("call") if record.name == "lineal"]
+    assert said == []
 
 
 @pytest.fixture

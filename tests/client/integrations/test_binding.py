@@ -86,6 +86,16 @@ def test_after_finish_a_new_run_is_started_or_found():
     assert state_of(first) == "finished"
 
 
+def test_a_run_that_is_switched_off_takes_all_and_leaves_nothing(place, write):
+    binding = Binding(None, {"mode": "disabled"})
+    binding.begin().config.update({"lr": 0.1})
+    binding.log({"loss": 1.0}, "step", 0)
+    binding.log_model(write({"w": "1"}), None, aliases=["final"])
+    binding.end()
+    assert binding.own
+    assert not place.store.exists()
+
+
 # ---- what is logged ------------------------------------------------------------------------------------------
 
 

@@ -59,7 +59,8 @@ def test_a_training_is_recorded_in_a_run_of_its_own(hf, trainer):
     assert [step for step, _ in rows(run.path, "train/global_step", "train/loss")] == [2, 4]
     assert [step for step, _ in rows(run.path, "train/global_step", "eval/loss")] == [2, 4, 4]
     assert back.summary["eval/loss"] > 0
-    assert back.summary["train/runtime"] > 0
+    assert back.summary["train_runtime"] > 0
+    assert back.summary["train/loss"] == rows(run.path, "train/loss")[-1][0] != back.summary["train_loss"]
     config = back.config
     assert (config["learning_rate"], config["max_steps"]) == (0.01, 4)
     assert config["model_config"]["hidden_size"] == 8
