@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from os import PathLike, fspath, path
 from typing import Any
-from weakref import WeakValueDictionary
 
 from lineal.client import current
 from lineal.client.artifact import Artifact
@@ -23,7 +22,7 @@ from lineal.core.errors import MissingDependency
 _DEEPEST = 12
 _SECRET = re.compile(r"(^|_)(password|passwd|secret|api_?key|access_key|credentials|(auth|hub|access)_token)$", re.I)
 
-_starters: WeakValueDictionary[str, Binding] = WeakValueDictionary()  # by the id of the run that each has started
+_over: set[str] = set()  # the runs that were started here and whose training is over
 
 
 class Binding:
@@ -34,12 +33,7 @@ class Binding:
         self._facts = dict(facts)
         self._run: Run | None = None
         self._defined: set[str] = set()
-        self._trained = False
-
-    @property
-    def own(self) -> bool:
-        """Whether the run was started here."""
-        return self._run is not None and _starters.get(self._run.id) is self
+        self._own = False
 
     @property
     def last(self) -> Run | None:
@@ -48,8 +42,8 @@ class Binding:
 
     def begin(self, **defaults: Any) -> Run:
         """The run of a training that begins now; one that was started here for an earlier training ends first."""
-        if self.own:
-            self._leave()
+        if self._own and self._run is not None and self._run.state == "running":
+            self._run.finish(exit_code=0 if self._run.id in _over else 1)  # 1: it never came to its end
         self._run = None
         return self.use(**defaults)
 
@@ -57,13 +51,16 @@ class Binding:
         """The run to write to; `defaults` are used where the `facts` say nothing and a run must be started."""
         if self._run is None or self._run.state != "running":
             self._defined.clear()
-            self._trained = False
-            self._run = self._given or self._current() or self._start(defaults)
+            self._run = self._given or _current()
+            self._own = self._run is None
+            if self._run is None:
+                self._run = self._start(defaults)
         return self._run
 
     def end(self) -> None:
         """The training is over. A run started here stays open for what is evaluated now."""
-        self._trained = True
+        if self._own and self._run is not None:
+            _over.add(self._run.id)
 
     def log(self, values: Mapping[str, Any], over: str, at: float) -> None:
         """Logs the values, drawn over the metric `over`, which stands `at` this value now."""
@@ -95,22 +92,15 @@ class Binding:
             artifact.add_file(fspath(file_or_folder))
         return run.log_artifact(artifact, aliases=list(aliases))
 
-    def _current(self) -> Run | None:
-        """The current run, unless another callback started it for a training that is over."""
-        run = current.get()
-        starter = _starters.get(run.id) if run is not None else None
-        return None if starter is not None and starter._trained else run
-
     def _start(self, defaults: Mapping[str, Any]) -> Run:
         facts = {"job_type": "train"} | {key: value for key, value in defaults.items() if value} | self._facts
-        run = init(**facts)
-        _starters[run.id] = self
-        return run
+        return init(**facts)
 
-    def _leave(self) -> None:
-        """Ends the run that was started here: as failed when its training never came to its end."""
-        if self._run is not None and self._run.state == "running":
-            self._run.finish(exit_code=0 if self._trained else 1)
+
+def _current() -> Run | None:
+    """The current run, unless a callback started it for a training that is over."""
+    run = current.get()
+    return None if run is not None and run.id in _over else run
 
 
 def _is_not_finite(value: Any) -> bool:
