@@ -35,6 +35,10 @@ class Binding:
         self._defined: set[str] = set()
         self._own = False
 
+    def __deepcopy__(self, memo: Any) -> Binding:
+        """A new tie to the same run: searches copy estimators together with their callbacks."""
+        return Binding(self._given, self._facts)
+
     @property
     def last(self) -> Run | None:
         """The run that was written to last, if any."""

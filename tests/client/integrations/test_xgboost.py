@@ -96,6 +96,14 @@ def test_the_classes_for_scikit_learn_take_it_too(ours, framework, data):
     assert len(rows(run.path, "iteration", "validation_0/logloss")) == 3
 
 
+def test_a_search_may_copy_it_with_the_estimator(ours, framework, data):
+    search = framework("sklearn.model_selection").GridSearchCV
+    with lineal.init() as run:
+        model = framework("xgboost").XGBClassifier(n_estimators=2, n_jobs=1, callbacks=[ours.LinealCallback(run=run)])
+        search(model, {"max_depth": [1, 2]}, cv=2).fit(*data, eval_set=[data], verbose=False)
+    assert len(rows(run.path, "iteration", "validation_0/logloss")) == 10  # two depths, two folds, and the best again
+
+
 def test_of_equal_parameters_the_config_keeps_numbers_as_numbers(ours, framework, data):
     xgboost = framework("xgboost")
     booster = xgboost.train({"eta": 0.25, "nthread": 1}, xgboost.DMatrix(*data), 1)
