@@ -22,7 +22,7 @@ from lineal.tracking.model import HEARTBEAT_S, Alert, Batch, Heard, RunFile, Run
 from lineal.tracking.rows import Row, encode
 
 INTERVAL_S = 0.5
-_POINTS_WAITING = 200_000  # beyond so many that no thread has taken yet, `log` waits
+_POINTS_WAITING = 100_000  # beyond so many that no thread has taken yet, `log` waits
 _JOURNAL_BYTES = 32 << 20  # sent frames are kept up to here, then forgotten
 _HELD_BYTES = 64 << 20  # what is kept in memory while nothing can be written
 _LONGEST_PAUSE_S = 30
@@ -241,16 +241,23 @@ class Outbox:
                 self.when_stopped(self.heard.stop_asked_by)
                 self.when_stopped = None
         except Unavailable as problem:
-            self._warn_once(f"the store can't take what is logged: {problem.message}; it is tried again")
-            self._retry_at = time.monotonic() + self._pause_s
-            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-            return False
+            return self._later(f"the store can't take what is logged: {problem.message}; it is tried again")
         except Error as problem:
             self.refused += 1
             _log.warning(
                 "run %s: the store refused what was logged: %s [%s]", self.run_id, problem.message, problem.code
             )
+        except Exception as problem:  # a fault of ours must not cost what comes later
+            return self._later(
+                f"what is logged can't be sent: {type(problem).__name__}: {problem}; it is tried again"
+            )
         return True
+
+    def _later(self, why: str) -> bool:
+        self._warn_once(why)
+        self._retry_at = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        return False
 
     def _beat(self) -> None:
         if self._backend is None:

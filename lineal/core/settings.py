@@ -20,8 +20,9 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,14 @@ def parse_size(text: str | int) -> int:
 def environment(name: str) -> str | None:
     """The variable `name` of the process, for the few facts that are not settings (a terminal's, git's)."""
     return os.environ.get(name)
+
+
+def environment_like(patterns: Iterable[str]) -> dict[str, str]:
+    """The variables of the process whose names match one of the patterns (`SLURM_*`), by name."""
+    wanted = tuple(patterns)
+    return {
+        name: os.environ[name] for name in sorted(os.environ) if any(fnmatchcase(name, pattern) for pattern in wanted)
+    }
 
 
 def _read_project_file(file: Path) -> dict[str, Any]:

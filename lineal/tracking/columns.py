@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lineal.tracking.rows import Block, Chunk, decode, json_values
+from lineal.tracking.rows import Block, Chunk, json_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,11 +54,11 @@ class Source(Protocol):
     def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table: ...
 
 
-def of_chunks(chunks: Iterable[bytes], bounds: Bounds = ALL) -> pa.Table:
-    """The points in the chunks, as they came. Raises invalid.rows."""
+def of_chunks(chunks: Iterable[Chunk], bounds: Bounds = ALL) -> pa.Table:
+    """The points in the chunks, as they came."""
     import pyarrow as pa
 
-    tables = [table for data in chunks for table in _of_chunk(decode(data), bounds)]
+    tables = [table for chunk in chunks for table in _of_chunk(chunk, bounds)]
     return pa.concat_tables(tables) if tables else schema().empty_table()
 
 

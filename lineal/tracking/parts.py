@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lineal.core.errors import CorruptRows
-from lineal.tracking.columns import ALL, Bounds, Source, Span, between, of_chunks, ordered, schema
+from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, of_chunks, ordered, schema
+from lineal.tracking.rows import MAX_STEP, Block, count_points, decode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 128 << 10
 _SMALL_GROUP_ROWS = 16 << 10
-_AT_ONCE = 512 << 10  # points that are sorted in memory at once
+_AT_ONCE = 64 << 10  # points that are sorted in memory at once
 
 
 def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> int:
@@ -62,11 +64,20 @@ def _groups(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(start)
 
 
+def _load_arrow() -> None:
+    """Loads pyarrow; with the memory pool that gives memory back, where nobody else in the process had it loaded."""
+    if "pyarrow" not in sys.modules:
+        import pyarrow as pa
+
+        pa.set_memory_pool(pa.system_memory_pool())
+
+
 class Part:
     """A Parquet file of points, open for reading. Raises corrupt.rows where it is damaged."""
 
     def __init__(self, file: Any) -> None:
         """`file` is a path, or a seekable binary file."""
+        _load_arrow()
         import pyarrow.parquet as pq
 
         with _readable():
@@ -164,13 +175,21 @@ class Tail:
     """Points that are in no file yet, as a source."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = list(chunks)
+        """Raises invalid.rows."""
+        _load_arrow()
+        self._chunks = [decode(chunk) for chunk in chunks]
 
     def list_keys(self) -> list[str]:
-        return sorted(set(of_chunks(self._chunks).column("key").unique().to_pylist()))
+        found = {key for chunk in self._chunks for block in chunk.blocks for key in block.keys}
+        return sorted(found | {TIME} if any(chunk.count for chunk in self._chunks) else found)
 
     def spans(self) -> list[Span]:
-        return []
+        return [
+            Span(key, key, ALL.low, MAX_STEP, count_points(block, chunk.count))
+            for chunk in self._chunks
+            for block in [Block("f", None, [TIME], chunk.times), *chunk.blocks]
+            for key in block.keys
+        ]
 
     def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table:
         table = of_chunks(self._chunks, bounds)

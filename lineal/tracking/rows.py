@@ -86,15 +86,15 @@ def decode(data: bytes) -> Chunk:
         raise InvalidRows(f"rows that can't be read: {problem}") from None
 
 
-def count_rows(data: bytes) -> int:
-    """How many rows the chunk has, checked whole. Raises invalid.rows."""
-    return decode(data).count
-
-
 def json_values(block: Block) -> list[Any]:
     """The values of a block of kind `j`."""
     found: list[Any] = json.loads(bytes(block.data))
     return found
+
+
+def count_points(block: Block, rows: int) -> int:
+    """How many points each key of the block has, which is of a chunk with so many rows."""
+    return rows if block.at is None else sum(block.at[1::2]) - sum(block.at[::2])
 
 
 def _keys(row: Row) -> tuple[str, ...]:
@@ -161,7 +161,6 @@ def _parsed(plain: memoryview) -> Chunk:
 
 
 def _checked(block: Block, count: int) -> Block:
-    rows = count
     if block.at is not None:
         at = block.at
         bounds = [-1, *at, count]
@@ -169,7 +168,7 @@ def _checked(block: Block, count: int) -> Block:
             raise ValueError("ranges of rows are wrong")
         if at and (at[0] < 0 or at[-1] > count):
             raise ValueError("ranges of rows are outside")
-        rows = sum(at[1::2]) - sum(at[::2])
+    rows = count_points(block, count)
     for key in block.keys:
         check_key(key)
     values = len(json_values(block)) if block.kind == "j" else len(block.data) / 8

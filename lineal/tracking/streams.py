@@ -116,6 +116,11 @@ def replace(
     return True
 
 
+def set_level(session: Session, part: int, level: int) -> None:
+    """Notes of the file with that row id how often its rows were merged."""
+    session.execute(run_parts.update().where(run_parts.c.id == part).values(level=level))
+
+
 def unreferenced(session: Session, found: Collection[Digest]) -> set[Digest]:
     """Those of the digests that no stream's file and no run's file has."""
     used = set(session.scalars(select(run_parts.c.digest).where(run_parts.c.digest.in_(found))))

@@ -206,6 +206,15 @@ def test_a_variable_of_the_process_is_read_by_name(monkeypatch: pytest.MonkeyPat
     assert settings.environment("SOME_FACT_THAT_NOBODY_SET") is None
 
 
+def test_variables_are_found_by_pattern(monkeypatch):
+    monkeypatch.setenv("FACT_B", "2")
+    monkeypatch.setenv("FACT_A", "1")
+    monkeypatch.setenv("NOT_FACT_C", "3")
+    assert settings.environment_like(["FACT_*"]) == {"FACT_A": "1", "FACT_B": "2"}
+    assert settings.environment_like(["FACT_A", "FACT_?"]) == {"FACT_A": "1", "FACT_B": "2"}
+    assert settings.environment_like([]) == {}
+
+
 def test_every_refusal_is_one_of_ours(tmp_path: Path) -> None:
     for text in ("\x00", "pack_limit = 1e999", "a.b.c = 1", 'url = "\\uD800"'):
         project_file(tmp_path, text)

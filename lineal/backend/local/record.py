@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
@@ -20,12 +20,13 @@ from lineal.storage.blobs import ObjectWriter, Place, object_key
 from lineal.storage.digest import Digest
 from lineal.tracking import alerts, rows, runs, streams, values
 from lineal.tracking.model import STREAMS, Batch, Heard, Run, Stream
+from lineal.tracking.runs import Speaking
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_SUMMARY_BYTES = 32 << 20
-_TAIL_BYTES, _TAIL_CHUNKS = 2 << 20, 256  # more than that, and the rows that came in become a file
+_TAIL_BYTES, _TAIL_CHUNKS = 512 << 10, 256  # more than that, and the rows that came in become a file
 _FAN_IN = 8  # so many files of a level become one of the next
 _LAST_LEVEL = 100
 _MAX_SEQ = 2**63 - 1
@@ -37,20 +38,52 @@ class LocalRecord(LocalHistory):
         if not 1 <= seq <= _MAX_SEQ:
             raise InvalidArgument(f"a writer numbers its batches from 1; this one is {seq}")
         checked = self._checked(batch)
-        full: list[Stream] = []
-        with self._here.database.begin() as session:
-            started = runs.heard(session, run_id)
-            if streams.take(session, started.id, writer, seq):
-                for stream, data in batch.rows.items():
-                    streams.add_chunk(session, started.id, stream, started.era, data)
-                    size, count = streams.waiting(session, started.id, stream)
-                    if size > _TAIL_BYTES or count > _TAIL_CHUNKS:
-                        full.append(stream)
-                self._note(session, started.id, batch, checked)
-            runs.see(session, started.id, at=clock.now(), last_step=batch.last_step)
-        for stream in full:
-            self._compact(run_id, stream)
+        while True:
+            folded = {stream: self._fold(run_id, stream, data) for stream, data in batch.rows.items()}
+            try:
+                with self._here.database.begin() as session:
+                    started = runs.heard(session, run_id)
+                    new = streams.take(session, started.id, writer, seq)
+                    if new:
+                        for stream, data in batch.rows.items():
+                            self._add_rows(session, started, stream, data, folded[stream])
+                        self._note(session, started.id, batch, checked)
+                    runs.see(session, started.id, at=clock.now(), last_step=batch.last_step)
+                break
+            except _Outrun:  # rows came in from another writer while ours were written
+                self._drop([fold.file.digest for fold in folded.values() if fold])
+        if not new:
+            self._drop([fold.file.digest for fold in folded.values() if fold])
+        for stream, fold in folded.items():
+            if fold:
+                self._merge_levels(run_id, stream)
         return started.heard
+
+    def _fold(self, run_id: str, stream: Stream, data: bytes) -> _Fold | None:
+        """The file of the rows that came in before and of `data`, where there are enough of them for one."""
+        with self._here.database.read() as session:
+            id_ = runs.heard(session, run_id).id
+            size, count = streams.waiting(session, id_, stream)
+            if size + len(data) <= _TAIL_BYTES and count < _TAIL_CHUNKS:
+                return None
+            recorded = self._recorded(session, run_id, stream)
+        from lineal.tracking.parts import Tail, merge
+
+        era = recorded.started.era
+        chunks = [chunk for chunk in recorded.chunks if chunk.era == era]
+        tail = Tail([*(chunk.data for chunk in chunks), data])
+        file = self._store(recorded, stream, merge([tail]), era, 0)
+        return _Fold(file, [chunk.id for chunk in chunks]) if file else None
+
+    def _add_rows(self, session: Session, started: Speaking, stream: Stream, data: bytes, fold: _Fold | None) -> None:
+        if fold is None:
+            streams.add_chunk(session, started.id, stream, started.era, data)
+            return
+        there = [chunk.id for chunk in streams.list_chunks(session, started.id, stream) if chunk.era == started.era]
+        done = there == fold.chunks and fold.file.era == started.era
+        done = done and streams.replace(session, started.id, stream, chunks=fold.chunks, parts=(), by=[fold.file])
+        if not done or index.missing(session, [fold.file.digest]):
+            raise _Outrun
 
     def _checked(self, batch: Batch) -> dict[str, Any]:
         """The batch's JSON, checked, by column. Raises invalid.*, conflict.blobs_missing."""
@@ -100,7 +133,12 @@ class LocalRecord(LocalHistory):
         """One attempt; False where another process changed the stream's files meanwhile."""
         recorded = self._read(run_id, stream)
         seen = [part for part in recorded.parts if not part.hidden]
-        if not recorded.chunks and len(seen) <= 1 and all(self._whole(recorded, part) for part in seen):
+        if not recorded.chunks and not seen:
+            return True
+        if not recorded.chunks and len(seen) == 1 and seen[0].era == recorded.started.era:
+            if seen[0].level < _LAST_LEVEL:
+                with self._here.database.begin() as session:
+                    streams.set_level(session, seen[0].id, _LAST_LEVEL)
             return True
         from lineal.tracking.parts import merge
 
@@ -112,18 +150,10 @@ class LocalRecord(LocalHistory):
                 made.append(self._store(recorded, stream, merge(sources), gone, _LAST_LEVEL, hidden=True))
         return self._replaced(recorded, stream, seen, [file for file in made if file is not None])
 
-    def _whole(self, recorded: Recorded, part: streams.File) -> bool:
-        return part.level == _LAST_LEVEL and part.era == recorded.started.era
+    def _merge_levels(self, run_id: str, stream: Stream) -> None:
+        """Makes one file of many small ones, so that a long run never has many."""
+        from lineal.tracking.parts import merge
 
-    def _compact(self, run_id: str, stream: Stream) -> None:
-        """Makes a file of the rows that came in, and one of many small ones."""
-        from lineal.tracking.parts import Tail, merge
-
-        recorded = self._read(run_id, stream)
-        for era in dict.fromkeys(chunk.era for chunk in recorded.chunks):
-            chunks = [chunk for chunk in recorded.chunks if chunk.era == era]
-            made = self._store(recorded, stream, merge([Tail(chunk.data for chunk in chunks)]), era, 0)
-            self._replaced(recorded._replace(chunks=chunks), stream, [], [made] if made else [])
         level = 0
         while len(same := self._same_level(run_id, stream, level)) >= _FAN_IN:
             recorded = self._read(run_id, stream)._replace(parts=same, chunks=[])
@@ -239,6 +269,13 @@ class LocalRecord(LocalHistory):
         keys = self.list_keys(run_id)
         last = {key: found[-1] for key, (_, found) in self.columns(run_id, keys).items() if found}
         self.change(run_id, summary={k: v for k, v in run.summary.items() if k not in keys} | last)
+
+
+class _Fold(NamedTuple):
+    """A file of rows that just came in, and the ids of the chunks that it takes the place of."""
+
+    file: streams.File
+    chunks: list[int]
 
 
 class _Outrun(Exception):

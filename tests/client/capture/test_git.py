@@ -1,11 +1,14 @@
 import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 import lineal
-from lineal.client.capture.git import code_facts, without_password
+from lineal.client.capture import git as module
+from lineal.client.capture.git import code_facts, git_root, streamed, untracked_facts, without_password
 
 
 def git(*words: str) -> str:
@@ -97,3 +100,116 @@ def test_a_run_records_the_code_it_ran_with(repository):
     with lineal.init() as run:
         pass
     assert lineal.Api().run(run.id).code["commit"] == repository
+
+
+@pytest.fixture
+def trap(tmp_path) -> Path:
+    """A program that leaves a mark when it is run: the mark's path, beside the program `trap`."""
+    program, mark = tmp_path / "trap", tmp_path / "mark"
+    program.write_text(f'#!/bin/sh\necho ran >> "{mark}"\ncat\n')
+    program.chmod(0o755)
+    return mark
+
+
+def test_nothing_that_the_repository_names_is_run(repository, trap):
+    program = str(trap.with_name("trap"))
+    git("config", "core.fsmonitor", program)
+    git("config", "core.hooksPath", str(trap.parent))
+    (trap.parent / "post-index-change").write_text(f"#!/bin/sh\necho ran >> '{trap}'\n")
+    (trap.parent / "post-index-change").chmod(0o755)
+    git("config", "diff.external", program)
+    git("config", "core.pager", program)
+    Path("train.py").write_text("print('changed')\n")
+    trap.unlink(missing_ok=True)
+    assert code_facts()["dirty"] is True
+    assert untracked_facts(Path())["untracked_count"] == 0
+    assert not trap.exists()
+
+
+def test_a_program_is_told_by_its_place_in_the_checkout(repository, monkeypatch, tmp_path):
+    Path("src").mkdir()
+    Path("src", "deep.py").write_text("")
+    monkeypatch.setattr("sys.argv", ["src/deep.py"])
+    assert code_facts()["program"] == "src/deep.py"
+    (tmp_path / "outside.py").write_text("")
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "outside.py")])
+    assert code_facts()["program"] == "outside.py"
+    monkeypatch.setattr("sys.argv", ["-c"])
+    assert "program" not in code_facts()
+
+
+def test_the_checkout_is_found_from_within_and_not_from_outside(repository, tmp_path):
+    Path("a/b").mkdir(parents=True)
+    assert git_root(Path("a/b")) == Path.cwd()
+    assert git_root(tmp_path) is None
+
+
+def test_a_worktree_has_facts_of_its_own(repository, tmp_path):
+    git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    facts = code_facts(tmp_path / "side")
+    assert (facts["commit"], facts["branch"]) == (repository, "side")
+
+
+def test_of_several_remotes_origin_is_told_else_the_first(repository):
+    git("remote", "add", "upstream", "https://example.org/up.git")
+    git("remote", "add", "another", "https://example.org/another.git")
+    assert code_facts()["remote"] == "https://example.org/up.git"
+    git("remote", "add", "origin", "https://example.org/mine.git")
+    assert code_facts()["remote"] == "https://example.org/mine.git"
+
+
+def test_untracked_files_are_counted_and_named_and_ignored_ones_are_not(repository):
+    Path(".gitignore").write_text("*.log\n")
+    Path("a.log").write_text("")
+    Path("süß\n.py").write_text("")
+    Path("new").mkdir()
+    for number in range(3):
+        Path("new", f"{number}.py").write_text("")
+    facts = untracked_facts(Path("new"))
+    assert facts == {"untracked_count": 3, "untracked": [".gitignore", "new/", "süß\n.py"]}
+
+
+def test_names_of_untracked_files_are_limited_and_their_count_is_not(repository):
+    for number in range(150):
+        Path(f"{number:03}.txt").write_text("")
+    facts = untracked_facts(Path())
+    assert facts["untracked_count"] == 150
+    assert facts["untracked"] == [f"{number:03}.txt" for number in range(100)]
+
+
+def test_outside_of_a_checkout_nothing_is_untracked(tmp_path):
+    assert untracked_facts(tmp_path) == {}
+
+
+def test_git_that_takes_too_long_is_stopped(repository, tmp_path, monkeypatch):
+    (tmp_path / "git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    began = time.monotonic()
+    with streamed(Path(), "status", timeout_s=0.2) as running:
+        assert running.stream.read() == b""
+    assert running.late and not running.succeeded
+    assert time.monotonic() - began < 10
+
+
+def test_a_checkout_that_takes_too_long_to_look_through_has_a_commit_all_the_same(repository, tmp_path, monkeypatch):
+    git("remote", "add", "origin", "https://example.org/a.git")
+    real = shutil.which("git")
+    (tmp_path / "git").write_text(f'#!/bin/sh\ncase "$*" in *" status "*) exec sleep 60;; esac\nexec {real} "$@"\n')
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(module, "_TIMEOUT_S", 1.0)
+    facts = code_facts()
+    assert facts["commit"] == repository
+    assert facts["remote"] == "https://example.org/a.git"
+    assert not facts.keys() & {"dirty", "branch"}
+
+
+def test_git_is_stopped_when_the_block_is_left(repository, tmp_path, monkeypatch):
+    (tmp_path / "git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), streamed(Path(), "status"):
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 4
