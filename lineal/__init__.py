@@ -17,10 +17,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lineal.client import plots as plot
     from lineal.client.artifact import Artifact
     from lineal.client.config import Config
-    from lineal.client.current import define_metric, finish, link_artifact, log, log_artifact, save, use_artifact
+    from lineal.client.current import (
+        define_metric,
+        finish,
+        link_artifact,
+        log,
+        log_artifact,
+        log_code,
+        save,
+        unwatch,
+        use_artifact,
+        watch,
+    )
     from lineal.client.entry import ArtifactEntry
+    from lineal.client.media.audio import Audio
+    from lineal.client.media.histogram import Histogram
+    from lineal.client.media.html import Html, Markdown
+    from lineal.client.media.image import Image
+    from lineal.client.media.object3d import Object3D
+    from lineal.client.media.plotly import Plotly
+    from lineal.client.media.table import Table
+    from lineal.client.media.video import Video
     from lineal.client.options import Settings
     from lineal.client.query import Api
     from lineal.client.run import Run
@@ -39,8 +59,17 @@ _FROM = {
     "Api": "query",
     "Artifact": "artifact",
     "ArtifactEntry": "entry",
+    "Audio": "media.audio",
+    "Histogram": "media.histogram",
+    "Html": "media.html",
+    "Image": "media.image",
+    "Markdown": "media.html",
+    "Object3D": "media.object3d",
+    "Plotly": "media.plotly",
     "Run": "run",
     "Settings": "options",
+    "Table": "media.table",
+    "Video": "media.video",
     "define_metric": "current",
     "download": "serving",
     "finish": "current",
@@ -48,17 +77,30 @@ _FROM = {
     "link_artifact": "current",
     "log": "current",
     "log_artifact": "current",
+    "log_code": "current",
     "save": "current",
+    "unwatch": "current",
     "use_artifact": "current",
+    "watch": "current",
 }
+_MODULES = {"errors": "lineal.core.errors", "plot": "lineal.client.plots"}
 _OF_THE_RUN = ("config", "summary")
 
 __all__ = [
     "Api",
     "Artifact",
     "ArtifactEntry",
+    "Audio",
+    "Histogram",
+    "Html",
+    "Image",
+    "Markdown",
+    "Object3D",
+    "Plotly",
     "Run",
     "Settings",
+    "Table",
+    "Video",
     "config",
     "define_metric",
     "download",
@@ -68,18 +110,22 @@ __all__ = [
     "link_artifact",
     "log",
     "log_artifact",
+    "log_code",
+    "plot",
     "run",
     "save",
     "summary",
+    "unwatch",
     "use_artifact",
+    "watch",
 ]
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "errors":
-        return import_module("lineal.core.errors")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name == "run" or name in _OF_THE_RUN:
         current = import_module("lineal.client.current").get()
         return current if name == "run" or current is None else getattr(current, name)

@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lineal.backend.operation import operation
 from lineal.backend.port_runs import Runs
-from lineal.lineage.model import Direction, Graph
-from lineal.lineage.report import Audit, Impact
-from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, Version
-from lineal.registry.retention import Decision
-from lineal.storage.blobs import Blobs
-from lineal.storage.manifest import Manifest
-from lineal.tracking.model import Run
+
+if TYPE_CHECKING:  # named in signatures only; a training process doesn't load what it doesn't use
+    from lineal.lineage.model import Direction, Graph
+    from lineal.lineage.report import Audit, Impact
+    from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, Version
+    from lineal.registry.retention import Decision
+    from lineal.storage.blobs import Blobs
+    from lineal.storage.manifest import Manifest
+    from lineal.tracking.model import Run
 
 # ---- records that only operations make -----------------------------------------------------------------------
 

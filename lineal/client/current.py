@@ -116,3 +116,18 @@ def log_artifact(
 def link_artifact(artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
     """`link_artifact` of the current run."""
     return need(get()).link_artifact(artifact, target_path, aliases)
+
+
+def log_code(root: PathLike | None = None, name: str | None = None, **choices: Any) -> Artifact | None:
+    """`log_code` of the current run."""
+    return need(get()).log_code(root, name, **choices)
+
+
+def watch(models: Any, *args: Any, **kwargs: Any) -> None:
+    """`watch` of the current run."""
+    need(get()).watch(models, *args, **kwargs)
+
+
+def unwatch(models: Any = None) -> None:
+    """`unwatch` of the current run."""
+    need(get()).unwatch(models)

@@ -32,7 +32,7 @@ class DisabledRun(Run):
         )
         self._connection = conn
         self.config = Config(config, lambda _values: None)
-        self._summary = Summary({}, metrics.Metrics(), lambda: None)
+        self._summary = Summary({}, metrics.Metrics(), settle=lambda: None, check=lambda: None)
         self._folder: str | None = None
 
     @property
@@ -77,6 +77,11 @@ class DisabledRun(Run):
         tags: Sequence[str] | None = None,
     ) -> Artifact:
         return as_artifact(artifact_or_path, name, type)
+
+    def log_code(
+        self, root: Any = None, name: str | None = None, include_fn: Any = None, exclude_fn: Any = None
+    ) -> None:
+        return None
 
     def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
         return artifact

@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -63,7 +64,20 @@ def watch(end_all: Callable[[End], None]) -> None:
     _watch_exit()
     _watch_signal()
     pid = os.getpid()
-    atexit.register(lambda: end_all(_how) if os.getpid() == pid else None)
+
+    def leave() -> None:
+        if os.getpid() == pid:
+            end_all(_how)
+            if _how.state == "killed" and not _signalled:
+                _die_of_interrupt()
+
+    atexit.register(leave)
+
+
+def _die_of_interrupt() -> None:
+    """Has the process end as Ctrl-C ends one, which Python forgets once anything runs code given as text."""
+    with suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102
 
 
 def _watch_exceptions() -> None:

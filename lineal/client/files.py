@@ -76,7 +76,7 @@ class RunFiles:
             os.makedirs(file.parent, mode=0o700, exist_ok=True)
             file.write_bytes(data)
 
-    def take(self, *, final: bool = False) -> list[RunFile]:
+    def take(self, final: bool = False) -> list[RunFile]:
         """Stores what waits, and media as soon as they are written; with `final` all that is there.
 
         Files that can't be stored now wait for the next time; those that can't be read are left out with a warning.

@@ -48,7 +48,7 @@ class Outbox:
         summary: Summary,
         *,
         backend: Backend | None,
-        files: Callable[[], list[RunFile]],
+        files: Callable[[bool], list[RunFile]],
         mark: str = "",
         patience_s: float = 60,
     ) -> None:
@@ -161,7 +161,7 @@ class Outbox:
                 self._beat()
 
     def _gather(self, final: bool) -> Batch | None:
-        files = self._files()
+        files = self._files(final)
         more = [source(final) for source in self.sources]
         self.drain()
         with self._lock:
@@ -176,7 +176,7 @@ class Outbox:
         encoded: dict[Stream, bytes] = {}
         for stream, found in rows.items():
             if found:
-                encoded[stream] = encode(found, self._mark if stream == "history" else "")
+                encoded[stream] = encode(found, self._mark)
         if not (encoded or changes or alerts or files or summary):
             return None
         return Batch(encoded, self.last_step, summary=summary, files=files, alerts=alerts, **changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -44,7 +44,7 @@ class Run:
         self._history = History(outbox, self._metrics, files.folder, record.last_step + 1)
         self._log = self._history.log
         self._offline, self._primary = offline, primary
-        self._after: list[Any] = []
+        self._before_end: list[Callable[[], None]] = []
         self._pid = os.getpid()
         self._preempting = False
 
@@ -192,6 +192,27 @@ class Run:
         self._check_open()
         return self._files.save(glob_str, base_path, policy)
 
+    def watch(
+        self,
+        models: Any,
+        criterion: Any = None,
+        log: Any = "gradients",
+        log_freq: int = 1000,
+        idx: int | None = None,
+        log_graph: bool = False,
+    ) -> None:
+        """Logs histograms of a torch model's gradients, parameters or both ("all") with every `log_freq`th pass."""
+        from lineal.client.watch import watch
+
+        started = watch(models, criterion, log, log_freq, idx, log_graph, run=self)
+        self._before_end += [watching.stop for watching in started]
+
+    def unwatch(self, models: Any = None) -> None:
+        """Ends `watch` of these models, or of all."""
+        from lineal.client.watch import unwatch
+
+        unwatch(models)
+
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
         self._preempting = True
@@ -234,6 +255,28 @@ class Run:
             self.log_artifact(artifact)
         return artifact.link(target_path, aliases or ())
 
+    def log_code(
+        self,
+        root: PathLike | None = None,
+        name: str | None = None,
+        include_fn: Callable[[str], bool] | None = None,
+        exclude_fn: Callable[[str], bool] | None = None,
+    ) -> Artifact | None:
+        """The source below `root` (default: the working folder) as an artifact of type `code`; None without any.
+
+        What git ignores stays out; `include_fn` and `exclude_fn` choose by path.
+        """
+        from lineal.client.capture.code import EXCLUDE, INCLUDE, code_files
+
+        top = Path(os.path.abspath(root or "."))
+        files = code_files(top, include_fn or INCLUDE, exclude_fn or EXCLUDE)
+        if not files:
+            return None
+        artifact = Artifact(name or f"source-{self.project}", "code")
+        for file in files:
+            artifact.add_file(file, name=file.relative_to(top).as_posix())
+        return self.log_artifact(artifact)
+
     # ---- its end -----------------------------------------------------------------------------------------------
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
@@ -251,8 +294,8 @@ class Run:
         if self.state == "running":
             if self._preempting and end.state == "killed":
                 end = end._replace(state="preempted")
-            for after in self._after:
-                after()
+            for stop in self._before_end:
+                stop()
             told = self._outbox.close(end if self._primary else end._replace(state=None))
             self._record = _ended(self._record, end)
             self._history.halt = self._refuse

@@ -25,6 +25,7 @@ from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument
+from lineal.core.metadata import check_metadata, restored
 from lineal.core.names import check_name
 from lineal.core.settings import DEFAULT_PROJECT
 from lineal.tracking.model import Resume
@@ -78,12 +79,13 @@ def init(
     switches = options.of(settings)
     if save_code:
         switches = replace(switches, code=True)
-    values = configs.of(config, config_include_keys, config_exclude_keys)
+    given = configs.of(config, config_include_keys, config_exclude_keys)
+    values = check_metadata(given, "config", finite=False, max_bytes=configs.MAX_BYTES)
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
     if reinit != "create_new":
         current.finish()
     if conn.settings.mode == "disabled":
-        return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, values))
+        return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, restored(values)))
     given_point = resume_from or fork_from
     point = parse_point(given_point) if given_point else None
     asked = _Asked(
@@ -101,9 +103,12 @@ def init(
         rewind=point if resume_from else None,
         fork=point if fork_from else None,
     )
-    run = _start(conn, asked, switches, keep_folder=dir is not None)
+    run = _start(conn, asked, switches)
     ending.watch(current.end_all)
-    return current.enter(run)
+    current.enter(run)
+    if switches.code or switches.code_dir is not None:
+        run.log_code(switches.code_dir)
+    return run
 
 
 class _Asked(NamedTuple):
@@ -148,7 +153,7 @@ def _resume(id: str | None, resume: Any, switches: Settings, *, rewound: bool) -
     return found
 
 
-def _start(conn: Connection, asked: _Asked, switches: Settings, *, keep_folder: bool) -> Run:
+def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
     from lineal.client.capture.git import code_facts
 
     offline = conn.settings.mode == "offline"
@@ -166,7 +171,7 @@ def _start(conn: Connection, asked: _Asked, switches: Settings, *, keep_folder: 
         "start", {**facts, "project": record.project, "at": clock.format_time(record.created_at), **points}
     )
     metrics = Metrics(record.metrics)
-    summary = Summary(record.summary, metrics, lambda: outbox.drain())
+    summary = Summary(record.summary, metrics, settle=lambda: outbox.drain(), check=lambda: run._check_open())
     files = RunFiles(journal.folder / "files", None if offline else conn)
     outbox = Outbox(
         record.id,
@@ -178,10 +183,15 @@ def _start(conn: Connection, asked: _Asked, switches: Settings, *, keep_folder: 
         mark=(switches.label or writer) if shared else "",
         patience_s=switches.patience_s,
     )
-    config = Config(record.config, lambda values: outbox.change(config=values))
+
+    def keep(values: dict[str, Any]) -> None:
+        run._check_open()
+        outbox.change(config=values)
+
+    config = Config(record.config, keep)
     run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)
     outbox.when_stopped = run._stopped
-    record_surroundings(run, switches, code)
+    record_surroundings(run, switches)
     outbox.start()
     return run
 
@@ -210,7 +220,7 @@ def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRe
         facts["name"],
         facts["job_type"],
         "running",
-        facts["config"],
+        restored(facts["config"]),
         code,
         conn.settings.user,
         conn.settings.host,

@@ -6,21 +6,26 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import Any
 
 from lineal.client.metrics import Metrics, Tally
+from lineal.core.metadata import check_metadata, restored
 from lineal.tracking.rows import Row
 
 
 class Summary(MutableMapping[str, Any]):
     """The summary as items and attributes. Reading it sees every row logged before."""
 
-    def __init__(self, values: Mapping[str, Any], metrics: Metrics, settle: Callable[[], None]) -> None:
-        """`settle` makes rows that were logged count."""
+    def __init__(
+        self, values: Mapping[str, Any], metrics: Metrics, *, settle: Callable[[], None], check: Callable[[], None]
+    ) -> None:
+        """`settle` makes rows that were logged count; `check` raises where nothing may be changed any more."""
         own = self.__dict__
-        own["_values"], own["_metrics"], own["_settle"] = dict(values), metrics, settle
+        own["_values"], own["_metrics"] = dict(values), metrics
+        own["_settle"], own["_check"] = settle, check
         own["_tallies"], own["_changed"] = {}, {}
 
     _values: dict[str, Any]
     _metrics: Metrics
     _settle: Callable[[], None]
+    _check: Callable[[], None]
     _tallies: dict[str, Tally]
     _changed: dict[str, Any]
 
@@ -29,10 +34,14 @@ class Summary(MutableMapping[str, Any]):
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        self._check()
         self._settle()
-        self._values[key] = self._changed[key] = value
+        plain = restored(check_metadata({key: value}, "summary", finite=False))
+        self._values.update(plain)
+        self._changed.update(plain)
 
     def __delitem__(self, key: str) -> None:
+        self._check()
         self._settle()
         del self._values[key]
         self._changed[key] = None

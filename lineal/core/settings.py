@@ -20,7 +20,8 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -109,6 +110,18 @@ def environment_like(patterns: Iterable[str]) -> dict[str, str]:
     return {
         name: os.environ[name] for name in sorted(os.environ) if any(fnmatchcase(name, pattern) for pattern in wanted)
     }
+
+
+@contextmanager
+def with_default(name: str, value: str) -> Iterator[None]:
+    """Sets the variable `name`, unless it is set, for what reads it inside the block: libraries, as they load."""
+    absent = name not in os.environ
+    os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        if absent:
+            os.environ.pop(name, None)
 
 
 def _read_project_file(file: Path) -> dict[str, Any]:

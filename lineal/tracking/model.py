@@ -11,6 +11,7 @@ RunState = Literal["running", "finished", "failed", "killed", "preempted", "cras
 Stream = Literal["history", "system", "console"]
 Resume = Literal["allow", "must", "never"]
 
+# Steps of system and console rows are moments, in microseconds since 1970.
 STREAMS: tuple[Stream, ...] = ("history", "system", "console")
 CRASHED_AFTER_S = 60  # without a word from any writer; they send one every HEARTBEAT_S at least
 HEARTBEAT_S = 10

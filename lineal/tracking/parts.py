@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lineal.core.errors import CorruptRows
+from lineal.core.settings import with_default
 from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, of_chunks, ordered, schema
 from lineal.tracking.rows import MAX_STEP, Block, count_points, decode
 
@@ -65,11 +66,10 @@ def _groups(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _load_arrow() -> None:
-    """Loads pyarrow; with the memory pool that gives memory back, where nobody else in the process had it loaded."""
+    """Loads pyarrow, where nobody has yet, with the memory pool that gives memory back to the training."""
     if "pyarrow" not in sys.modules:
-        import pyarrow as pa
-
-        pa.set_memory_pool(pa.system_memory_pool())
+        with with_default("ARROW_DEFAULT_MEMORY_POOL", "system"):
+            import pyarrow.parquet  # noqa: F401
 
 
 class Part:

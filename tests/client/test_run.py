@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_a_run_is_current_from_init_to_finish():
     assert lineal.run is run
     assert lineal.config.lr == 0.1
     assert (run.entity, run.project, run.job_type, run.state) == ("local", "digits", "train", "running")
-    assert run.name == f"train-{run.id}"
+    assert re.fullmatch(r"[a-z]+-[a-z]+-[0-9]+", run.name)
     assert run.path == f"local/digits/{run.id}"
     assert len(run.id) == 8
     assert state_of(run) == "running"
@@ -76,9 +77,11 @@ def test_a_second_init_ends_the_first_run():
     assert lineal.run is second
 
 
-def test_an_id_that_is_there_goes_on_with_that_run():
+def test_an_id_that_is_there_goes_on_with_that_run_where_asked_to():
     first = lineal.init(id="night-1", config={"lr": 1})
-    again = lineal.init(id="night-1")
+    with pytest.raises(errors.RunExists, match="resume='allow'"):
+        lineal.init(id="night-1")
+    again = lineal.init(id="night-1", resume="allow")
     assert again.id == first.id
     assert again.config.lr == 1
 
@@ -125,10 +128,13 @@ def test_config_is_items_and_attributes_and_every_change_is_recorded():
     run = lineal.init(config={"lr": 0.1, "layers": (64, 32)})
     run.config.batch = 8
     run.config["seed"] = 0
-    run.config.update({"lr": 0.2}, wd=0.01)
+    with pytest.raises(errors.ConfigChanged, match="allow_val_change"):
+        run.config.update({"lr": 0.2}, wd=0.01)
+    run.config.update({"lr": 0.2}, wd=0.01, allow_val_change=True)
     del run.config["batch"]
     expected = {"lr": 0.2, "layers": [64, 32], "seed": 0, "wd": 0.01}
     assert dict(run.config) == expected
+    run.finish()
     assert dict(Api().run(run.id).config) == expected
     assert (run.config.seed, run.config["wd"], len(run.config), "lr" in run.config) == (0, 0.01, 4, True)
 

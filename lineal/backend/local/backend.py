@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from lineal.backend.local.artifacts import LocalArtifacts
+from functools import cached_property
+
 from lineal.backend.local.context import Context, LocalBlobs
-from lineal.backend.local.lineage import LocalLineage
-from lineal.backend.local.runs import LocalRuns
-from lineal.backend.local.upkeep import LocalStores
-from lineal.backend.port import Backend
+from lineal.backend.port import Artifacts, Backend, Lineage, Stores
+from lineal.backend.port_runs import Runs
 from lineal.db.session import Database
 from lineal.storage.blobs import BlobStore
 
@@ -29,11 +28,33 @@ class LocalBackend(Backend):
         self.url = url
         self._database = database
         self.blobs = LocalBlobs(database, store)
-        context = Context(database, self.blobs, entity, project, user, host)
-        self.artifacts = LocalArtifacts(context)
-        self.runs = LocalRuns(context)
-        self.lineage = LocalLineage(context)
-        self.store = LocalStores(context)
+        self._context = Context(database, self.blobs, entity, project, user, host)
+
+    # Each noun is loaded when it is first asked for: a training process needs few of them.
+
+    @cached_property
+    def artifacts(self) -> Artifacts:  # type: ignore[override]
+        from lineal.backend.local.artifacts import LocalArtifacts
+
+        return LocalArtifacts(self._context)
+
+    @cached_property
+    def runs(self) -> Runs:  # type: ignore[override]
+        from lineal.backend.local.runs import LocalRuns
+
+        return LocalRuns(self._context)
+
+    @cached_property
+    def lineage(self) -> Lineage:  # type: ignore[override]
+        from lineal.backend.local.lineage import LocalLineage
+
+        return LocalLineage(self._context)
+
+    @cached_property
+    def store(self) -> Stores:  # type: ignore[override]
+        from lineal.backend.local.upkeep import LocalStores
+
+        return LocalStores(self._context)
 
     def close(self) -> None:
         self._database.close()

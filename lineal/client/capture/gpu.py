@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from lineal.core.settings import environment
+
+_DRIVER_FOLDERS = (
+    *("/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"),
+    *("/usr/local/nvidia/lib64", "/usr/lib/wsl/lib", "/run/opengl-driver/lib"),
+)
 _log = logging.getLogger("lineal")
 _opening = threading.Lock()
 
@@ -60,6 +68,9 @@ def _gpus() -> list[tuple[int, Any, Any]]:
 @cache
 def _opened() -> list[tuple[int, Any, Any]]:
     """Each GPU's number, NVML and its handle. Opened once: a host without GPU is asked once and stays without."""
+    if not _likely():
+        _log.debug("no NVIDIA GPU is watched: there is no driver")
+        return []
     try:
         import pynvml as nvml
 
@@ -75,6 +86,16 @@ def _opened() -> list[tuple[int, Any, Any]]:
         except Exception as problem:  # lost, or not ours to see
             _log.debug("GPU %d is not watched: %s", number, problem)
     return found
+
+
+def _likely() -> bool:
+    """Whether it is worth loading NVML, which takes as long as starting a run: off Linux nobody knows."""
+    if sys.platform != "linux":
+        return True
+    folders = [*(environment("LD_LIBRARY_PATH") or "").split(":"), *_DRIVER_FOLDERS]
+    return os.path.exists("/proc/driver/nvidia") or any(
+        os.path.exists(os.path.join(folder, "libnvidia-ml.so.1")) for folder in folders if folder
+    )
 
 
 @cache
