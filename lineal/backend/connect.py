@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.backend.port import Backend
-from lineal.core.errors import InvalidSettings, ReadOnly, StoreUnavailable
+from lineal.core.errors import InvalidSettings, MissingDependency, ReadOnly, StoreUnavailable
 from lineal.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,10 +28,18 @@ def connect(settings: Settings) -> Backend:
     if url.startswith("memory:"):
         return _in_memory(settings)
     if url.startswith(("http://", "https://")):
-        raise InvalidSettings(f"{url}: this Lineal can't speak to servers yet; set LINEAL_URL to a folder")
+        return _at_server(settings)
     if "://" in url and not url.startswith("file://"):
         raise InvalidSettings(f"{url} is not a store that can hold rows too; set LINEAL_URL to a folder")
     return _in_folder(Path(url.removeprefix("file://")).expanduser(), settings)
+
+
+def _at_server(settings: Settings) -> Backend:
+    try:
+        from lineal.backend.remote import RemoteBackend
+    except ImportError:
+        raise MissingDependency("speaking to a server needs httpx: pip install httpx") from None
+    return RemoteBackend(settings)
 
 
 def _in_folder(folder: Path, settings: Settings) -> Backend:

@@ -30,6 +30,31 @@ class LocalBackend(Backend):
         self.blobs = LocalBlobs(database, store)
         self._context = Context(database, self.blobs, entity, project, user, host)
 
+    def seen_by(
+        self,
+        *,
+        entity: str | None = None,
+        project: str | None = None,
+        user: str | None = None,
+        host: str | None = None,
+    ) -> LocalBackend:
+        """The same store with another's defaults; closing it is the original's business."""
+        here = self._context
+        return LocalBackend(
+            self._database,
+            self.blobs.store,
+            url=self.url,
+            entity=entity or here.entity,
+            project=project,
+            user=user or here.user,
+            host=host or here.host,
+        )
+
+    def check(self) -> None:
+        """Does nothing where the store can be read. Raises unavailable.*, corrupt.*."""
+        with self._database.read():
+            pass
+
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
     @cached_property

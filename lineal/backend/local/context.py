@@ -102,6 +102,11 @@ class LocalBlobs:
         with self._database.read() as session:
             return index.find(session, digests_)
 
+    def has_object(self, key: str) -> bool:
+        """Whether the object is in the store and known."""
+        with self._database.read() as session:
+            return index.has_object(session, key)
+
     def add(self, places: Collection[Place], objects: Mapping[str, int]) -> None:
         with self._database.begin() as session:
             redundant = index.add(session, places, objects, at=clock.now())
