@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,11 +36,21 @@ def sync(paths: tuple[Path, ...], every: bool, keep: bool, dry_run: bool, json_:
     places = list(paths) or [conn.settings.runs_dir]
     if dry_run or not (paths or every):
         found = leftovers.find(leftovers.folders(paths) or places)
-        as_json(found) if json_ else _print_waiting(found, conn.settings.runs_dir)
+        as_json([_plain(left) for left in found]) if json_ else _print_waiting(found, conn.settings.runs_dir)
         return 0
     sent = sending.sync([place for place in places if paths or place.exists()], conn, keep=keep)
-    as_json(sent) if json_ else _print_sent(sent)
+    as_json([_plain(one) for one in sent]) if json_ else _print_sent(sent)
     return next((done.problem.exit_code for done in sent if done.problem is not None), 0)
+
+
+def _plain(record: Left | Synced) -> dict[str, Any]:
+    from lineal.backend.wire import error_to_json
+
+    facts = {field.name: getattr(record, field.name) for field in fields(record)}
+    problem = facts.get("problem")
+    if problem is not None:
+        facts["problem"] = error_to_json(problem)["error"]
+    return {**facts, "folder": str(record.folder)}
 
 
 def _print_waiting(found: list[Left], runs_dir: Path) -> None:

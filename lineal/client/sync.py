@@ -89,19 +89,25 @@ def _by_run(stories: Sequence[Story]) -> Any:
 
 def _send_run(stories: Sequence[Story], stores: _Stores, keep: bool) -> list[Synced]:
     """Sends the journals of one run as things happened: no end before the beginnings that came earlier than it."""
-    jobs, done = [], []
+    jobs: list[_Sending] = []
+    done = []
     for story in stories:
+        conn = stores.of(story)
         try:
-            jobs.append(_Sending(story, Journal(story.folder, new=False), stores.of(story)))
+            jobs.append(_Sending(story, Journal(story.folder, new=False), conn))
         except InvalidSource:
             if (story.folder / NAME).exists():  # or another process has just sent it
                 done.append(Synced(story.folder, story.beginning.run_id, story.project, "in use"))
         except Unavailable as problem:
             done.append(Synced(story.folder, story.beginning.run_id, story.project, "kept", problem=problem))
     steps = [(job.story.started_at, 0, job.tell) for job in jobs] + [(job.ended_at(), 1, job.end) for job in jobs]
-    for _, _, step in sorted(steps, key=lambda step: step[:2]):
-        step()
-    return done + [job.leave(keep) for job in jobs]
+    try:
+        for _, _, step in sorted(steps, key=lambda step: step[:2]):
+            step()
+        return done + [job.leave(keep) for job in jobs]
+    finally:
+        for job in jobs:
+            job.close()
 
 
 class _Stores:
@@ -110,6 +116,7 @@ class _Stores:
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
         self._open: dict[Any, Connection] = {}
+        _ = conn.backend  # where it can't be had, nothing is begun
 
     def of(self, story: Story) -> Connection:
         mine = self._conn.settings
@@ -317,6 +324,10 @@ class _Sending:
                 runs.finish(self._id, "crashed", at=self.ended_at())
             runs.append(self._id, self._rest, _END, Batch())
 
+    def close(self) -> None:
+        """Lets another process have the journal."""
+        self._journal.close()
+
     def leave(self, keep: bool) -> Synced:
         """Lets go of the folder, which goes unless it holds something that is not in the store."""
         folder = self.story.folder
@@ -326,7 +337,6 @@ class _Sending:
             for part in ("files", "artifacts"):  # the journal last: whatever stops this, the next sending ends it
                 shutil.rmtree(folder / part, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
-        self._journal.close()
         notes = [*self._notes, *(f"refused: {what}" for what in self._refused)]
         if refused and not self._refused:
             notes.append(f"the store refused some of it before; {folder / REFUSED} tells what")
