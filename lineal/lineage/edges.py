@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from lineal.db.schema import edges
 from lineal.db.schema import runs as run_rows
@@ -74,6 +74,11 @@ def forks(session: Session, *, up: bool) -> dict[int, list[int]]:
     for child, parent in session.execute(_FORKS):
         found.setdefault(child if up else parent, []).append(parent if up else child)
     return found
+
+
+def forget_run(session: Session, run: int) -> None:
+    """Takes back everything that is noted of the run."""
+    session.execute(delete(edges).where(edges.c.run_id == run))
 
 
 def used_versions(session: Session) -> set[int]:
