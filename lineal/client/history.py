@@ -44,7 +44,9 @@ class History:
         self._warned: set[str] = set()
         self._last: dict[str, Any] = {}
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+    def log(  # noqa: PLR0912 - in one piece, since each call costs
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
+    ) -> None:
         """Adds a row at `step` (default: the present one) and goes on to the next step if it is to be committed.
 
         It is unless a step is given. Values that can't be stored, and rows of a step that is over, are left out with
