@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -98,11 +100,12 @@ class Config(MutableMapping[str, Any]):
 
     def __init__(self, values: Mapping[str, Any], record: Callable[[dict[str, Any]], None]) -> None:
         own = self.__dict__
-        own["_record"], own["_values"] = record, {}
+        own["_record"], own["_values"], own["_lock"] = record, {}, threading.RLock()
         own["_values"] = self._sections(checked(values))
 
     _values: dict[str, Any]
     _record: Callable[[dict[str, Any]], None]
+    _lock: threading.RLock
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -111,9 +114,10 @@ class Config(MutableMapping[str, Any]):
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        if key not in self._values:
-            raise KeyError(key)
-        self._become({k: v for k, v in self._values.items() if k != key})
+        with self._lock:
+            if key not in self._values:
+                raise KeyError(key)
+            self._become({k: v for k, v in self._values.items() if k != key})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -150,14 +154,14 @@ class Config(MutableMapping[str, Any]):
         for other in reversed(others):
             new = of(other) | new
         given = checked(new)
-        if not allow_val_change:
+        with self._lock:
             for key, value in given.items():
-                if key in self._values and not _same(self._values[key], value):
+                if not allow_val_change and key in self._values and not _same(self._values[key], value):
                     raise ConfigChanged(
                         f"config {key!r} is {str(self._values[key])[:80]} already; pass allow_val_change=True to "
                         "config.update to change it"
                     )
-        self._become(self._values | self._sections(given))
+            self._become(self._values | self._sections(given))
 
     def setdefaults(self, values: Any) -> None:
         """Sets those keys that have no value yet."""
@@ -254,8 +258,9 @@ def _of_file(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML too
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as problem:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)  # 1e-3 is a text in YAML
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as problem:
         raise InvalidArgument(f"the config file {path} can't be read: {problem}") from None
     if not isinstance(found, Mapping):
         raise InvalidArgument(f"the config file {path} holds no mapping of keys to values")
