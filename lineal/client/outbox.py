@@ -80,7 +80,7 @@ class Outbox:
         self._start = journal.size
         self._held: list[Letter] = []
         self._refused = 0
-        self._lock = summary.lock  # one lock for all: two could be taken in two orders by a signal's handler
+        self._lock = summary._lock  # one lock for all: two could be taken in two orders by a signal's handler
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._end: End | None = None
         self._closed = False
@@ -157,7 +157,7 @@ class Outbox:
 
     def abandon(self) -> None:
         """In a forked child: what the parent says is left to the parent."""
-        self._lock = self.summary.lock = threading.RLock()
+        self._lock = vars(self.summary)["_lock"] = threading.RLock()
         self.queue.clear()
         self.limit = 1 << 62
         self.journal.close()

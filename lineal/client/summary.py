@@ -23,7 +23,7 @@ class Summary(MutableMapping[str, Any]):
         own["_values"], own["_metrics"] = dict(values), metrics
         own["_settle"], own["_check"] = settle, check
         own["_tallies"], own["_changed"] = {}, {}
-        own["lock"] = threading.RLock()
+        own["_lock"] = threading.RLock()
 
     _values: dict[str, Any]
     _metrics: Metrics
@@ -31,7 +31,7 @@ class Summary(MutableMapping[str, Any]):
     _check: Callable[[], None]
     _tallies: dict[str, Tally]
     _changed: dict[str, Any]
-    lock: threading.RLock  # held while values change
+    _lock: threading.RLock  # held while values change
 
     def __getitem__(self, key: str) -> Any:
         self._settle()
@@ -47,7 +47,7 @@ class Summary(MutableMapping[str, Any]):
     def __delitem__(self, key: str) -> None:
         self._check()
         self._settle()
-        with self.lock:
+        with self._lock:
             del self._values[key]
             self._changed[key] = None
 
@@ -78,7 +78,7 @@ class Summary(MutableMapping[str, Any]):
         self._check()
         self._settle()
         values = restored(check_metadata(dict(*others, **more), "summary", finite=False, max_bytes=MAX_BYTES))
-        with self.lock:
+        with self._lock:
             self._values.update(values)
             self._changed.update(values)
 
@@ -92,7 +92,7 @@ class Summary(MutableMapping[str, Any]):
             for row in rows:
                 for key, value in row[2].items():
                     self._count(key, value, latest)
-        with self.lock:
+        with self._lock:
             self._values.update(latest)
             self._changed.update(latest)
 
@@ -108,6 +108,6 @@ class Summary(MutableMapping[str, Any]):
 
     def take(self) -> dict[str, Any]:
         """What changed since the last time."""
-        with self.lock:
+        with self._lock:
             changed, self.__dict__["_changed"] = self._changed, {}
         return changed
