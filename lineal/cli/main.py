@@ -37,6 +37,8 @@ _COMMANDS = {
     "unlink": "aliases",
     "runs": "runs",
     "run": "run",
+    "sync": "sync",
+    "lock": "lock",
     "lineage": "lineage",
     "audit": "lineage",
     "impact": "lineage",

@@ -160,7 +160,6 @@ class Outbox:
         self._lock = vars(self.summary)["_lock"] = threading.RLock()
         self.queue.clear()
         self.limit = 1 << 62
-        self.journal.close()
 
     # ---- the thread --------------------------------------------------------------------------------------------
 

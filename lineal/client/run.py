@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lineal.client import ending, metrics
+from lineal.client import ending, metrics, offline
 from lineal.client.artifact import Artifact
 from lineal.client.config import Config
 from lineal.client.connection import Connection
@@ -20,7 +20,7 @@ from lineal.client.history import History
 from lineal.client.outbox import End, Outbox
 from lineal.client.summary import Summary
 from lineal.core import names
-from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
+from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped, StoreUnavailable
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
 
@@ -228,12 +228,19 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
+        conn = offline.of(self._connection)
         if use_as is not None:
             names.check_name(use_as, "role")
         if type is not None:
-            check_type(self._connection, ref, type)
-        version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)
-        return Artifact._logged_as(version, self._connection)
+            check_type(conn, ref, type)
+        if self._offline:
+            self._check_open()
+            version = conn.backend.artifacts.resolve(ref)
+            facts = {"ref": ref, "version": version.ref, "digest": version.digest, "role": use_as}
+            self._outbox.say("use", facts)
+        else:
+            version = conn.backend.artifacts.use(ref, self.id, role=use_as)
+        return Artifact._logged_as(version, conn)
 
     def log_artifact(
         self,
@@ -250,11 +257,20 @@ class Run:
         artifact = as_artifact(artifact_or_path, name, type)
         if artifact.logged:
             raise InvalidArgument(f"{artifact.name} is logged already; use_artifact records it as an input")
+        if self._offline:
+            self._check_open()
+            facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
+            self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
+            return artifact
         artifact._log(self._connection, project=self.project, run_id=self.id, aliases=aliases or (), tags=tags or ())
         return artifact
 
     def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
         """The version as `registry/<collection>` shows it; a draft is logged first."""
+        if self._offline:
+            raise StoreUnavailable(
+                "linking needs the store, and this run is offline; link the version after `lineal sync`"
+            )
         if not artifact.logged:
             self.log_artifact(artifact)
         return artifact.link(target_path, aliases or ())
@@ -351,6 +367,7 @@ class Run:
         """What becomes of the run in a forked child: its rows are the parent's to log."""
         import logging
 
+        self._outbox.journal.close()  # or its lock would outlive the parent
         told: list[bool] = []
         self._outbox.abandon()
 
@@ -388,7 +405,9 @@ def _farewell(run: Run, told: bool) -> None:
 
     folder = run._outbox.journal.folder
     run._outbox.journal.close()
-    if told and not run._offline:
+    if run._offline:
+        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
+    elif told:
         shutil.rmtree(folder, ignore_errors=True)
     elif not told:
         logging.getLogger("lineal").warning(
