@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from lineal.backend.port import Backend
 from lineal.backend.wire import batch_from_json
 from lineal.client.journal import Journal
-from lineal.core.errors import Error, Unavailable
+from lineal.core.errors import BlobsMissing, Error, Unavailable
 from lineal.tracking.model import Batch, Heard, RunState
 
 IDLE_S = 0.5
@@ -56,6 +56,7 @@ class Sender:
     ) -> None:
         """`chores` is called every half second, and with True once at the end; without a backend that is all."""
         self.refused = 0
+        self._lacks_files = False
         self.told = False  # whether the store knows all of it, and the end
         self._run_id, self._writer, self._journal, self._backend = run_id, writer, journal, backend
         self._chores, self._hear = chores, hear
@@ -106,7 +107,7 @@ class Sender:
         self.wake()
         if self._thread.is_alive():
             self._thread.join(max(0.0, until - time.monotonic()) + _CLOSING_PAUSE_S)
-        return self.told
+        return self.told and not self._lacks_files
 
     # ---- the thread --------------------------------------------------------------------------------------------
 
@@ -169,6 +170,7 @@ class Sender:
             return self._later(f"the store can't take what is logged: {problem.message}; it is tried again")
         except Error as problem:
             self._refuse(problem.code, f"the store refused what was logged: {problem.message} [{problem.code}]")
+            self._lacks_files |= isinstance(problem, BlobsMissing)
             rows = Batch(batch.rows, batch.last_step)
             return rows == batch or not batch.rows or self._deliver(seq, rows)  # what was wrong may be the rest
         if self._pause_s > 1:

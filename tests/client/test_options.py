@@ -41,6 +41,7 @@ def test_settings_of_wandb_are_understood_or_left_out_with_a_warning(caplog):
         ({"system_interval_s": "often"}, "number"),
         ({"patience_s": "long"}, "number"),
         ({"patience_s": -1}, "patience_s"),
+        ({"patience_s": float("inf")}, "patience_s"),
         ({"label": "x" * 65}, "label"),
         ({"label": 3}, "label"),
         ({"variables": "PATH"}, "list of texts"),
