@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lineal.client import ending
 from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection
 from lineal.client.entry import PathLike
@@ -43,7 +44,10 @@ def left(run: Run) -> None:
 def end_all(end: End) -> None:
     """Ends every run that is open, with the process."""
     for run in list(reversed(_open)):
-        run._end(end)
+        try:
+            run._end(end)
+        except Exception:
+            logging.getLogger("lineal").exception("run %s did not end well", run.id)
 
 
 def last_unfinished(conn: Connection) -> str | None:
@@ -76,6 +80,7 @@ def _forget_after_fork() -> None:
     for run in _open:
         run._forked()
     _open.clear()
+    ending.forked()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

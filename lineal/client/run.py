@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -41,12 +42,14 @@ class Run:
         self._record, self._connection = record, conn
         self._outbox, self._files = outbox, files
         self.config, self._summary, self._metrics = parts
-        self._history = History(outbox, self._metrics, files.folder, record.last_step + 1)
+        self._history = History(outbox, self._metrics, files, record.last_step + 1)
         self._log = self._history.log
         self._offline, self._primary = offline, primary
         self._before_end: list[Callable[[], None]] = []
         self._pid = os.getpid()
         self._preempting = False
+        self._ending = threading.RLock()
+        self._is_ending = False
 
     def __repr__(self) -> str:
         return f"<Run {self.path} ({self.state})>"
@@ -176,6 +179,7 @@ class Run:
         overwrite: bool | None = None,
     ) -> metrics.Metric:
         """Says of a key, or a pattern such as `val/*`, which step it has and how it is summed up (min, mean …)."""
+        self._check_open()
         metric = metrics.define(name, step_metric, step_sync, hidden, summary, goal)
         self._outbox.drain()
         self._metrics.add(metric)
@@ -313,17 +317,29 @@ class Run:
 
         if self._pid != os.getpid():
             return
-        if self.state == "running":
-            if self._preempting and end.state == "killed":
-                end = end._replace(state="preempted")
-            for stop in self._before_end:
-                stop()
-            told = self._outbox.close(end if self._primary else end._replace(state=None))
-            self._record = _ended(self._record, end)
-            self._history.halt = self._refuse
-            current.left(self)
-            _farewell(self, told)
+        with self._ending:
+            if self.state == "running" and not self._is_ending:  # a signal's handler may end it while it ends
+                self._is_ending = True
+                try:
+                    self._close(
+                        end._replace(state="preempted") if self._preempting and end.state == "killed" else end
+                    )
+                finally:
+                    self._is_ending = False
         current.left(self)
+
+    def _close(self, end: End) -> None:
+        import logging
+
+        while self._before_end:
+            try:
+                self._before_end.pop()()
+            except Exception:  # the end of a part must not keep the run from its own
+                logging.getLogger("lineal").debug("a part of run %s did not end well", self.id, exc_info=True)
+        told = self._outbox.close(end if self._primary else end._replace(state=None))
+        self._history.halt = self._refuse
+        self._record = _ended(self._record, end)
+        _farewell(self, told)
 
     def __enter__(self) -> Run:
         return self
@@ -359,6 +375,7 @@ class Run:
 
         self._outbox.journal.close()  # or its lock would outlive the parent
         told: list[bool] = []
+        self._outbox.abandon()
 
         def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
             if not told:
