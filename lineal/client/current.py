@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from lineal.client.artifact import Artifact
@@ -88,6 +89,11 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
 def define_metric(name: str, *args: Any, **kwargs: Any) -> Metric:
     """`define_metric` of the current run."""
     return need(get()).define_metric(name, *args, **kwargs)
+
+
+def alert(title: str, text: str = "", level: str = "INFO", wait_duration: float | timedelta | None = None) -> None:
+    """`alert` of the current run."""
+    need(get()).alert(title, text, level, wait_duration)
 
 
 def save(

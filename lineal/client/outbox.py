@@ -64,7 +64,7 @@ class Outbox:
         self.refused = 0
         self.when_stopped: Callable[[str], None] | None = None
         self.sources: list[Callable[[bool], Mapping[Stream, list[Row]]]] = []
-        self._backend, self._files, self._mark, self._patience_s = backend, files, mark, patience_s
+        self._backend, self._files, self._mark, self.patience_s = backend, files, mark, patience_s
         self._changes: dict[str, Any] = {}
         self._alerts: list[Alert] = []
         self._rows: list[Row] = []
@@ -278,7 +278,7 @@ class Outbox:
             self._warn_once(f"the journal can't be written: {problem.message}")
         if self._backend is None:
             return
-        deadline = time.monotonic() + self._patience_s
+        deadline = time.monotonic() + self.patience_s
         self._retry_at = 0.0
         while True:
             self._catch_up()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
@@ -22,6 +22,9 @@ from lineal.core import names
 from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Alerts
 
 
 class Run:
@@ -45,6 +48,7 @@ class Run:
         self._log = self._history.log
         self._offline, self._primary = offline, primary
         self._before_end: list[Callable[[], None]] = []
+        self._alerts: Alerts | None = None
         self._pid = os.getpid()
         self._preempting = False
 
@@ -212,6 +216,24 @@ class Run:
         from lineal.client.watch import unwatch
 
         unwatch(models)
+
+    def alert(
+        self,
+        title: str,
+        text: str = "",
+        level: str = "INFO",
+        wait_duration: float | timedelta | None = None,
+    ) -> None:
+        """Records an alert, and sends it to the channels that are configured; INFO, WARN or ERROR.
+
+        The same title within `wait_duration` (seconds, default 60) is counted, not sent. See the page on alerts.
+        """
+        self._check_open()
+        if self._pid != os.getpid():
+            return
+        from lineal.client.alerts import of_run
+
+        of_run(self).add(title, text, level, wait_duration)
 
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
