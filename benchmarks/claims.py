@@ -41,13 +41,20 @@ CLAIMS = (
     Claim("tree.get_again", "download them warm, into the same folder", "aim", 0.05),
     Claim("registry.resolve", "resolve an alias, 1,000 models × 20 versions", "mlflow", 0.1),
     Claim("registry.move", "move an alias, durable", "trackio", 0.2),
+    Claim("search.top", "top 50 of 20,000 runs: filter by config and metric, sort by a metric", "mlflow", 0.02),
     Claim("lineage.whole", "ancestors among 10,000 runs, 20,000 artifacts: whole", "mlmd", 0.2),
     Claim("lineage.near", "within 6 runs", "mlmd", 0.15),
     Claim("start.import", "import", "trackio", 0.12),
     Claim("start.run", "cold process: import, open a run, end it", "trackio", 0.6),
     Claim("log.step", "log 10 scalars, in the training thread", "trackio", 0.15),
     Claim("log.durable", "10,000 steps of 10 scalars until durable", "trackio", 0.5),
-    Claim("log.long.durable", "100,000 steps of 10 scalars until durable", "trackio", 0.2, most={"bytes": 6.6e6, "peak_mb": 150}),
+    Claim(
+        "log.long.durable",
+        "100,000 steps of 10 scalars until durable",
+        "trackio",
+        0.2,
+        most={"bytes": 6.6e6, "peak_mb": 150},
+    ),
     Claim("curves.read", "1 key of 50 runs of 100,000 steps, as 1,000 points", "lineal", 1.5, against="curves.arrow"),
 )
 

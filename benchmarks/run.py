@@ -46,6 +46,7 @@ WORKLOADS = {
     "file": Workload("workloads/files.py", ("trackio", "wandb", "mlflow", "dvc"), form="file"),
     "tree": Workload("workloads/files.py", ("trackio", "wandb", "mlflow", "dvc", "aim"), form="tree"),
     "registry": Workload("workloads/registry.py", ("mlflow", "trackio"), seeded=True),
+    "search": Workload("workloads/search.py", ("mlflow",), seeded=True),
     "log": Workload("workloads/log.py", ("trackio", "wandb", "aim")),
     "long": Workload("workloads/log.py", ("trackio", "wandb"), form="long"),
     "curves": Workload("workloads/curves.py", seeded=True),

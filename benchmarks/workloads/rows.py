@@ -24,6 +24,12 @@ def clone(database: Path, tables: Mapping[str, Iterable[Change]]) -> None:
             connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
 
 
+def numbered(database: Path, table: str) -> dict[str, int]:
+    """The ids of the table's rows by their names."""
+    with closing(sqlite3.connect(database, timeout=60)) as connection:
+        return {name: id_ for id_, name in connection.execute(f"SELECT id, name FROM {table}")}
+
+
 def clone_group(database: Path, tables: Mapping[str, tuple[str, ...]], *, times: int) -> None:
     """Copies all rows of the tables until they are there `times` times, their keys moved on for each copy.
 

@@ -35,6 +35,8 @@ _COMMANDS = {
     "who-was": "aliases",
     "link": "aliases",
     "unlink": "aliases",
+    "runs": "runs",
+    "run": "run",
     "lineage": "lineage",
     "audit": "lineage",
     "impact": "lineage",

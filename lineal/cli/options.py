@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from lineal.core.clock import parse_time
-from lineal.core.errors import Error, InvalidArgument
+from lineal.core.errors import Error, InvalidArgument, RunNotFound
+
+if TYPE_CHECKING:
+    from lineal.client.run_view import RunView
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +56,41 @@ class RefType(click.ParamType):  # type: ignore[type-arg]  # older clicks have n
             return []
 
 
+class RunType(click.ParamType):  # type: ignore[type-arg]  # older clicks have no type argument
+    """A run: its id, its path, or its name where only one has it; completes to the newest ones."""
+
+    name = "run"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from lineal.client.connection import connection
+
+        given = {key: ctx.find_root().params.get(key) for key in ("url", "entity", "project")}
+        try:
+            conn = connection(**given)
+            newest = conn.backend.runs.list(project=conn.settings.project, limit=1000).runs
+        except Error:
+            return []
+        words = [word for run in newest for word in (run.id, run.name)]
+        return [CompletionItem(word) for word in dict.fromkeys(words) if word.startswith(incomplete)]
+
+
+def run_named(conn: Any, text: str) -> RunView:
+    """The run that the text names by id, path or name. Raises not_found.run, invalid.argument."""
+    from lineal.client.query import Api
+    from lineal.client.run_view import RunView
+
+    try:
+        return Api(_connection=conn).run(text)
+    except RunNotFound:
+        found = conn.backend.runs.list(project=conn.settings.project, filters={"display_name": text}, limit=5).runs
+        if len(found) > 1:
+            ids = ", ".join(run.id for run in found)
+            raise InvalidArgument(f"several runs are named {text[:80]!r}; say which by its id: {ids}") from None
+        if not found:
+            raise
+        return RunView(found[0], conn)
+
+
 def _refs(ctx: click.Context, incomplete: str) -> list[str]:
     from lineal.client.connection import connection
 
@@ -68,3 +106,4 @@ def _refs(ctx: click.Context, incomplete: str) -> list[str]:
 
 
 REF = RefType()
+RUN = RunType()

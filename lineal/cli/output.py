@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,15 +31,24 @@ def as_json(value: Any) -> None:
     """Prints the record, or list of them, as JSON."""
     from lineal.backend.wire import to_json
 
-    click.echo(json.dumps(to_json(value), indent=2, ensure_ascii=not _unicode()))
+    click.echo(json_text(to_json(value), indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that any program reads: NaN and infinities as the texts `nan`, `inf` and `-inf`."""
+    ascii_ = not _unicode()
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=ascii_, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Prints the rows under their titles, or the sentence `empty` where there are none."""
+    """Prints the rows under their titles, or the sentence `empty` where there are none; a rich Text is as it is."""
     from rich.table import Table
     from rich.text import Text
 
-    found = [[Text(clean(_shown(cell))) for cell in row] for row in rows]
+    found = [[cell if isinstance(cell, Text) else Text(clean(_shown(cell))) for cell in row] for row in rows]
     if not found:
         line(empty)
         return
@@ -74,6 +84,14 @@ def _shown(cell: Any) -> str:
     if cell is None:
         return "-"
     return moment(cell) if isinstance(cell, datetime) else str(cell)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _unicode() -> bool:

@@ -172,6 +172,10 @@ class RunNotFound(NotFound):
     code = "not_found.run"
 
 
+class ProjectNotFound(NotFound):
+    code = "not_found.project"
+
+
 class EntryNotFound(NotFound):
     code = "not_found.entry"
 

@@ -197,6 +197,7 @@ runs = Table(
     Column("era", Integer, nullable=False, server_default="0"),
     Column("cuts", JSON, nullable=False, server_default="[]"),
     Index("runs_by_project", "project", "entity", "id"),
+    Index("runs_by_created", "project", "entity", "created_at"),
     Index("runs_by_parent", "parent_id"),
 )
 

@@ -24,6 +24,7 @@ from lineal.lineage.words import (
     by_kind,
     code_text,
     elsewhere,
+    fork_text,
     labels,
     leaves,
     made_text,
@@ -178,6 +179,7 @@ def _run_row(at: int, run: RunFacts, names: Mapping[str, str]) -> str:
     what = [
         f'<span class="name">{_e(run.name or run.id)}</span>',
         _kind(f"run {run.id}, {run.job_type}" if run.job_type else f"run {run.id}"),
+        *([f"forks {_e(fork_text(run))}"] if run.parent else []),
         *_ports("reads", run.inputs, names),
         *_ports("makes", run.outputs, names),
     ]

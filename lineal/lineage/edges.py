@@ -6,13 +6,16 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from lineal.db.schema import edges
+from lineal.db.schema import runs as run_rows
 from lineal.db.session import Session
 
 INPUT, OUTPUT = "input", "output"
+FORK = "fork"
 _CHUNK = 10_000
+_FORKS = select(run_rows.c.id, run_rows.c.parent_id).where(run_rows.c.parent_id.is_not(None))
 
 
 class RowEdge(NamedTuple):
@@ -63,6 +66,19 @@ def of_versions(session: Session, versions: Collection[int]) -> list[RowEdge]:
     for start in range(0, len(waiting), _CHUNK):
         found += _edges(session, edges.c.version_id.in_(waiting[start : start + _CHUNK]))
     return found
+
+
+def forks(session: Session, *, up: bool) -> dict[int, list[int]]:
+    """Of each run that was forked from another one that other run (`up`), or of each other run its forks."""
+    found: dict[int, list[int]] = {}
+    for child, parent in session.execute(_FORKS):
+        found.setdefault(child if up else parent, []).append(parent if up else child)
+    return found
+
+
+def forget_run(session: Session, run: int) -> None:
+    """Takes back everything that is noted of the run."""
+    session.execute(delete(edges).where(edges.c.run_id == run))
 
 
 def used_versions(session: Session) -> set[int]:

@@ -34,7 +34,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Data flowed from `source` to `target` (node ids): version → run for an input, run → version for an output."""
+    """What flowed from `source` to `target` (node ids): version → run for an input, run → version for an output.
+
+    A fork, with the role `fork`, leads from a run to one that goes on with its history.
+    """
 
     source: str
     target: str

@@ -57,7 +57,10 @@ class VersionFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run in a report; `inputs` and `outputs` are (ref, role) pairs; `commit` is None where none is known."""
+    """A run in a report; `inputs` and `outputs` are (ref, role) pairs; `commit` is None where none is known.
+
+    A fork goes on from the run `parent` (its id) after `parent_step`.
+    """
 
     id: str
     name: str
@@ -76,6 +79,8 @@ class RunFacts:
     config: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[tuple[str, str], ...] = ()
     outputs: tuple[tuple[str, str], ...] = ()
+    parent: str | None = None
+    parent_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

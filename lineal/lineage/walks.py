@@ -69,12 +69,28 @@ def reach(
     if not (versions or runs) or (depth is not None and depth < 1):
         return Reached(set(), set())
     toward, onward = (1, 0) if up else (0, 1)
-    if depth is not None and depth > _DEEPEST_COUNTED:
-        reached = _stepwise(session, set(versions), set(runs), (toward, onward), depth)
-    else:
-        reached = _at_once(session, versions, runs, (toward, onward), depth)
+    reached = _walk(session, versions, runs, (toward, onward), depth)
+    across = edges.forks(session, up=up)
+    while across:  # a fork goes on from another run's history: what made that is upstream too
+        new = {other for run in reached.runs & across.keys() for other in across[run]} - reached.runs
+        if not new:
+            break
+        more = _walk(session, (), new, (toward, onward), depth)
+        reached = Reached(reached.versions | more.versions, reached.runs | new | more.runs)
     entered = {e.run for e in edges.of_runs(session, runs) if e.output == toward and e.version in reached.versions}
     return Reached(reached.versions, reached.runs - (set(runs) - entered))
+
+
+def _walk(
+    session: Session,
+    versions: Collection[int],
+    runs: Collection[int],
+    ways: tuple[int, int],
+    depth: int | None,
+) -> Reached:
+    if depth is not None and depth > _DEEPEST_COUNTED:
+        return _stepwise(session, set(versions), set(runs), ways, depth)
+    return _at_once(session, versions, runs, ways, depth)
 
 
 def _stepwise(session: Session, starts: set[int], first: set[int], ways: tuple[int, int], depth: int) -> Reached:
@@ -119,7 +135,7 @@ def _asked(starts: Collection[int], ways: tuple[int, int], depth: int | None) ->
 
 def reach_names(session: Session, *, version: int, up: bool, depth: int | None = None) -> list[str]:
     """The node ids (`version:…`, `run:…`) of what `reach` finds from one version, in no order; in one query."""
-    if depth is not None and (depth < 1 or depth > _DEEPEST_COUNTED):
+    if edges.forks(session, up=up) or (depth is not None and (depth < 1 or depth > _DEEPEST_COUNTED)):
         return names(session, reach(session, versions=[version], up=up, depth=depth))
     joined = "group_concat" if session.dialect.name == "sqlite" else "string_agg"
     statement = _statement(True, depth is not None, _NAMES.format(joined=joined))

@@ -71,12 +71,19 @@ def metrics(metadata: Mapping[str, Any]) -> list[tuple[str, int | float]]:
 
 
 def steps(versions: Iterable[VersionFacts], runs: Iterable[RunFacts]) -> list[Step]:
-    """Versions and runs in one row, each run before the first version it made, runs that made none last."""
+    """Versions and runs in one row, each run before the first version it made, runs that made none last.
+
+    What a run was forked from stands right before it.
+    """
     waiting = {run.id: run for run in runs}
     found: list[Step] = []
     for version in versions:
-        run = waiting.pop(version.made_by, None) if version.made_by else None
-        found += [version] if run is None else [run, version]
+        chain: list[RunFacts] = []
+        maker = version.made_by
+        while maker is not None and (run := waiting.pop(maker, None)) is not None:
+            chain.append(run)
+            maker = run.parent
+        found += [*reversed(chain), version]
     return [*found, *waiting.values()]
 
 
@@ -106,6 +113,11 @@ def move_text(move: Promotion, own: str) -> str:
     if not before:
         return f"{alias} set at {after}"
     return f"{alias} {'rolled back' if move.kind == 'rollback' else 'moved'} from {before} to {after}"
+
+
+def fork_text(run: RunFacts) -> str:
+    """What the run was forked from; empty where it began by itself."""
+    return f"run {shown(run.parent)} after step {run.parent_step}" if run.parent else ""
 
 
 def code_text(run: RunFacts) -> tuple[str, bool]:

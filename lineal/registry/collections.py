@@ -148,6 +148,12 @@ def list_types(session: Session, entity: str, project: str | None = None) -> lis
     return sorted(session.scalars(wanted.where(collections.c.deleted_at.is_(None))))
 
 
+def list_projects(session: Session, entity: str | None = None) -> set[str]:
+    """The projects that have collections, of the entity or of all."""
+    wanted = select(collections.c.project).distinct().where(collections.c.deleted_at.is_(None))
+    return set(session.scalars(wanted if entity is None else wanted.where(collections.c.entity == entity)))
+
+
 def next_number(session: Session, collection: Found) -> int:
     """A number that no version of the collection has had; the row stays locked until the session ends."""
     number = session.scalar(

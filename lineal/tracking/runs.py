@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, case, insert, select, update
+from sqlalchemy import Row, bindparam, case, delete, insert, select, update
 
 from lineal.core import clock
 from lineal.core.errors import InvalidName, RunFinished, RunNotFound
 from lineal.core.metadata import restored
 from lineal.core.names import check_name
-from lineal.db.schema import runs
+from lineal.db.schema import run_alerts, run_chunks, run_files, run_parts, run_values, run_writers, runs
 from lineal.db.session import Session
 from lineal.tracking.model import CRASHED_AFTER_S, Heard, Run, RunState
 
@@ -153,13 +153,13 @@ def change(session: Session, run_id: str, values: Mapping[str, Any]) -> None:
     session.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
 
 
-def list_by_id(session: Session, ids: Collection[int]) -> dict[int, Run]:
-    """The runs with these row ids."""
+def list_by_id(session: Session, ids: Collection[int], *, at: datetime | None = None) -> dict[int, Run]:
+    """The runs with these row ids, as they read at that moment (default: now)."""
     found: dict[int, Run] = {}
     waiting = list(ids)
     for start in range(0, len(waiting), 10_000):
         wanted = SELECT.where(runs.c.id.in_(waiting[start : start + 10_000]))
-        found |= {row.id: of_row(row).run for row in session.execute(wanted)}
+        found |= {row.id: of_row(row, at).run for row in session.execute(wanted)}
     return found
 
 
@@ -168,10 +168,17 @@ def children(session: Session, id_: int) -> list[Run]:
     return [of_row(row).run for row in session.execute(SELECT.where(runs.c.parent_id == id_).order_by(runs.c.id))]
 
 
-def of_row(row: Row[Any]) -> Started:
-    """The run in a row of SELECT, as it reads now: one that fell silent while running has crashed."""
+def forget(session: Session, id_: int) -> None:
+    """Deletes the run and everything it recorded; edges and versions are others' to see to first."""
+    for table in (run_writers, run_chunks, run_parts, run_files, run_alerts, run_values):
+        session.execute(delete(table).where(table.c.run_id == id_))
+    session.execute(delete(runs).where(runs.c.id == id_))
+
+
+def of_row(row: Row[Any], at: datetime | None = None) -> Started:
+    """The run in a row of SELECT, as it reads now or at that moment: one silent while running has crashed."""
     state = row.state
-    if state == "running" and row.seen_at and clock.now() - row.seen_at > timedelta(seconds=CRASHED_AFTER_S):
+    if state == "running" and row.seen_at and (at or clock.now()) - row.seen_at > timedelta(seconds=CRASHED_AFTER_S):
         state = "crashed"
     run = Run(
         id=row.run_id,

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
 from lineal.db.schema import run_keys, run_values
 from lineal.db.session import Session, insert_many
+from lineal.tracking.leaves import columns, flatten
 
-MAX_TEXT = 256
 _KEYS = select(run_keys.c.name, run_keys.c.id).where(run_keys.c.name.in_(bindparam("names", expanding=True)))
 _FORGET = delete(run_values).where(
     (run_values.c.run_id == bindparam("of")) & run_values.c.key_id.in_(bindparam("keys", expanding=True))
 )
 _AT_ONCE = 5000
-
-
-def flatten(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """The leaves of nested mappings with their dotted keys; lists are leaves."""
-    for key, item in value.items():
-        name = f"{prefix}.{key}"
-        if isinstance(item, Mapping) and item and "_type" not in item and "$float" not in item:
-            yield from flatten(item, name)
-        else:
-            yield name, item
-
-
-def columns(value: Any) -> tuple[float | None, str | None]:
-    """`value` as (number, text): a finite number has both so that it is found either way; None has neither."""
-    if value is None:
-        return None, None
-    if isinstance(value, bool):
-        return float(value), "true" if value else "false"
-    if isinstance(value, int | float):
-        number = float(value) if abs(value) < 1e308 else math.inf
-        return (number, None) if math.isfinite(number) else (None, str(number))
-    return None, (value if isinstance(value, str) else json.dumps(value))[:MAX_TEXT]
 
 
 def record(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, whole: bool) -> None:

@@ -76,9 +76,21 @@ def test_whether_something_exists_is_answered_for_any_text(api):
 
 def test_a_run_is_found_by_id_or_path(api):
     run = api.artifact("model").logged_by()
-    assert api.run(run.id) == api.run(run.path) == run
-    with pytest.raises(errors.RunNotFound):
-        api.run("nobody")
+    for path in (run.id, run.path, f"vision/{run.id}", f"local/vision/runs/{run.id}", f"/{run.path}"):
+        assert api.run(path).path == run.path
+    for path in ("nobody", f"text/{run.id}", f"other/vision/{run.id}", "", "/"):
+        with pytest.raises(errors.RunNotFound):
+            api.run(path)
+
+
+def test_projects_are_listed_and_found_by_name(api):
+    assert [project.path for project in api.projects()] == ["local/text", "local/vision"]
+    project = api.project("vision")
+    assert repr(project) == "<Project local/vision>"
+    assert {run.project for run in project.runs("state = finished")} == {"vision"}
+    assert api.projects("nobody") == []
+    with pytest.raises(errors.ProjectNotFound):
+        api.project("nothing")
 
 
 def test_a_name_in_two_projects_must_say_which(api, log):

@@ -277,6 +277,8 @@ def _run_facts(rows: Rows, id_: int) -> RunFacts:
         config=run.config,
         inputs=tuple((ref, role) for ref, role, output in touched if not output),
         outputs=tuple((ref, role) for ref, role, output in touched if output),
+        parent=run.parent,
+        parent_step=run.parent_step,
     )
 
 

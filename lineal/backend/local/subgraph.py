@@ -31,6 +31,7 @@ class Rows(NamedTuple):
     versions: Mapping[int, Version]
     runs: Mapping[int, Run]
     edges: tuple[RowEdge, ...]
+    forks: tuple[tuple[int, int], ...]  # of a run (the first) another one was forked
     depths: Mapping[tuple[bool, int], int]
     truncated: bool
 
@@ -44,27 +45,36 @@ def find_rows(session: Session, start: Start, direction: Direction, depth: int |
             found_versions |= reached.versions
             found_runs |= reached.runs
     between = [e for e in edges.of_runs(session, found_runs) if e.version in found_versions]
-    depths = _depths(start, between)
+    pairs = [(parent, child) for parent, children in edges.forks(session, up=False).items() for child in children]
+    forks = [pair for pair in pairs if found_runs.issuperset(pair)]
+    depths = _depths(start, between, forks)
     truncated = len(depths) > MAX_NODES
     if truncated:
         kept = dict(sorted(depths.items(), key=lambda pair: pair[1])[:MAX_NODES])
         between = [e for e in between if (True, e.run) in kept and (False, e.version) in kept]
+        forks = [(parent, child) for parent, child in forks if (True, parent) in kept and (True, child) in kept]
         depths = kept
     return Rows(
         versions.list_by_id(session, [id_ for is_run, id_ in depths if not is_run]),
         runs.list_by_id(session, [id_ for is_run, id_ in depths if is_run]),
         tuple(between),
+        tuple(forks),
         depths,
         truncated,
     )
 
 
-def _depths(start: Start, between: Collection[RowEdge]) -> dict[tuple[bool, int], int]:
+def _depths(
+    start: Start, between: Collection[RowEdge], forks: Collection[tuple[int, int]]
+) -> dict[tuple[bool, int], int]:
     """How many edges each node lies from the start, whichever way they point."""
     beside: dict[tuple[bool, int], list[tuple[bool, int]]] = {}
     for edge in between:
         beside.setdefault((True, edge.run), []).append((False, edge.version))
         beside.setdefault((False, edge.version), []).append((True, edge.run))
+    for parent, child in forks:
+        beside.setdefault((True, parent), []).append((True, child))
+        beside.setdefault((True, child), []).append((True, parent))
     first = [(False, id_) for id_ in start.versions] + [(True, id_) for id_ in start.runs]
     depths = dict.fromkeys(first, 0)
     waiting = deque(first)
@@ -86,6 +96,10 @@ def causes_first(rows: Rows) -> list[tuple[bool, int]]:
         cause, effect = (run, version) if edge[2] else (version, run)
         after[cause].append(effect)
         count[effect] += 1
+
+    for parent, child in rows.forks:
+        after[True, parent].append((True, child))
+        count[True, child] += 1
 
     def age(node: tuple[bool, int]) -> tuple[object, ...]:
         is_run, id_ = node
@@ -123,6 +137,7 @@ def graph(rows: Rows, start: Start) -> Graph:
         else Edge(names[False, e.version], names[True, e.run], e.role)
         for e in rows.edges
     }
+    drawn |= {Edge(names[True, parent], names[True, child], edges.FORK) for parent, child in rows.forks}
     return Graph(
         tuple(sorted(nodes, key=lambda node: (node.depth, node.id))),
         tuple(sorted(drawn, key=lambda edge: (edge.source, edge.target, edge.role))),
