@@ -20,6 +20,7 @@ from lineal.client.outbox import End, Outbox
 from lineal.client.summary import Summary
 from lineal.core import names
 from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
+from lineal.core.settings import environment
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
 
@@ -248,6 +249,10 @@ class Run:
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
         if use_as is not None:
             names.check_name(use_as, "role")
+        if isinstance(artifact_or_name, str) and environment("LINEAL_LOCKED"):
+            from lineal.client.locked import locked
+
+            ref = locked(ref, self._connection.settings)
         if type is not None:
             check_type(self._connection, ref, type)
         version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)

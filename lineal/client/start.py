@@ -20,6 +20,7 @@ from lineal.client.metrics import Metrics
 from lineal.client.options import Settings
 from lineal.client.outbox import Outbox
 from lineal.client.recording import record_surroundings
+from lineal.client.reproduce_result import own_tags
 from lineal.client.run import Run
 from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
@@ -96,7 +97,7 @@ def init(
             "name": name or ("" if resume or resume_from else new_name()),
             "job_type": job_type or "",
             "group": group or "",
-            "tags": list(tags or ()),
+            "tags": [*(tags or ()), *own_tags()],
             "notes": notes or "",
             "config": values,
         },

@@ -55,7 +55,7 @@ def test_what_is_sent_says_all_that_the_alert_says():
     [body] = hook.taken
     assert body["title"] == "Loss is NaN"
     assert body["type"] == "failure"
-    assert body["message"].split() == "at step 7 Run calm-owl-1 (local/digits/abcd1234)".split()
+    assert body["message"].split() == ["at", "step", "7", "Run", "calm-owl-1", "(local/digits/abcd1234)"]
 
 
 @pytest.mark.parametrize(("status", "again"), [(500, True), (503, True), (429, True), (404, False), (403, False)])
@@ -100,7 +100,6 @@ def test_nothing_of_the_url_is_logged_by_the_libraries_underneath(caplog):
 
 def test_without_apprise_the_answer_is_how_to_install_it(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
-    monkeypatch.setattr(sys, "meta_path", [])
     for module in [name for name in sys.modules if name.partition(".")[0] == "apprise"]:
         monkeypatch.delitem(sys.modules, module)
     assert channels(["slack://a/b/c"])[0].send(an_alert(), "Run") == ("pip install 'lineal[alerts]'", False)
