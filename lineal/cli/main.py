@@ -38,6 +38,8 @@ _COMMANDS = {
     "runs": "runs",
     "run": "run",
     "reproduce": "reproduce",
+    "sync": "sync",
+    "lock": "lock",
     "lineage": "lineage",
     "audit": "lineage",
     "impact": "lineage",

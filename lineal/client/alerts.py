@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 import logging
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -31,6 +32,7 @@ from lineal.tracking.model import MAX_ALERT_CHARS, MAX_ALERT_TITLE_CHARS, Alert,
 if TYPE_CHECKING:
     from lineal.client.run import Run
 
+Wait = float | timedelta | None
 WAIT_S = 60.0
 PAUSES_S = (1.0, 3.0)  # before the second and the third attempt
 PATIENCE_S = 10.0
@@ -78,14 +80,19 @@ class Alerts:
         *,
         offline: bool = False,
         pauses_s: Sequence[float] = PAUSES_S,
+        pid: int | None = None,
     ) -> None:
-        """`sender` is the line that says which run it is; `offline` leaves the sending to `lineal sync`."""
+        """`sender` is the line that says which run it is; `offline` leaves the sending to `lineal sync`.
+
+        `pid` is the process that the run belongs to (default: this one).
+        """
         self._outbox, self._channels, self._sender = outbox, list(to), sender
         self._offline, self._pauses_s = offline, tuple(pauses_s)
         self._last: OrderedDict[str, _Entry] = OrderedDict()  # by title
         self._changed: dict[str, _Entry] = {}  # by id: what the outbox has not been told
         self._open: dict[str, _Entry] = {}  # by id: what some channel has still to take
         self._jobs: list[_Job] = []
+        self._pid = os.getpid() if pid is None else pid
         self._order = count()
         self._warned: set[tuple[str, str]] = set()
         self._condition = threading.Condition()
@@ -98,14 +105,16 @@ class Alerts:
         title: str,
         text: str = "",
         level: str = AlertLevel.INFO,
-        wait_duration: float | timedelta | None = None,
+        wait_duration: Wait = None,
     ) -> bool:
         """Whether it is new; one of the same title within `wait_duration` (s, default 60) is only counted.
 
-        Raises invalid.argument.
+        In a forked process it does nothing, since the run is its parent's. Raises invalid.argument.
         """
         entry, wait_s = _Entry(_alert(title, text, level), time.monotonic()), _seconds(wait_duration)
         title = entry.alert.title
+        if self._pid != os.getpid():
+            return False
         with self._condition:
             before = self._last.get(title)
             if before is not None and entry.at - before.at < wait_s:
@@ -207,21 +216,23 @@ class Alerts:
 
 def of_run(run: Run) -> Alerts:
     """The run's alerts, which go to the channels configured at the first one."""
+    if run._alerts is not None:
+        return run._alerts
     with _making:
         if run._alerts is None:
             sender = _sender(run.name, run.path, run.url)
-            run._alerts = Alerts(run._outbox, _configured(), sender, offline=run.offline)
+            run._alerts = Alerts(run._outbox, _configured(), sender, offline=run.offline, pid=run._pid)
             patience_s = min(PATIENCE_S, run._outbox.patience_s)
             run._before_end.append(partial(run._alerts.close, patience_s))
         return run._alerts
 
 
-def send_waiting(backend: Backend, run_id: str) -> int:
-    """How many alerts of the run still waited, as offline ones do: each had one attempt, which is recorded.
-
-    Call it before the run is finished, once its alerts are in the store.
-    """
-    waiting = [alert for alert in backend.runs.list_alerts(run_id) if WAITING in alert.channels.values()]
+def send_waiting(backend: Backend, run_id: str, ids: Collection[str]) -> int:
+    """How many of these alerts of the run still waited, as offline ones do; each had one attempt, which is noted."""
+    if not ids:
+        return 0
+    every = backend.runs.list_alerts(run_id)
+    waiting = [alert for alert in every if alert.id in ids and WAITING in alert.channels.values()]
     if not waiting:
         return 0
     record = backend.runs.get(run_id)
@@ -270,7 +281,7 @@ def _fit(text: str, most: int) -> str:
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
-def _seconds(duration: float | timedelta | None) -> float:
+def _seconds(duration: Wait) -> float:
     if duration is None:
         return WAIT_S
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection
@@ -15,6 +14,9 @@ from lineal.client.files import Policy
 from lineal.client.metrics import Metric
 from lineal.client.outbox import End
 from lineal.client.run import Run, need
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Wait
 
 _lock = threading.RLock()
 _open: list[Run] = []  # the current one is the last
@@ -47,17 +49,24 @@ def end_all(end: End) -> None:
 
 def last_unfinished(conn: Connection) -> str | None:
     """The id of the newest run on this machine that began here and has not ended, for `resume="auto"`."""
-    from lineal.client.journal import NAME, read
+    from lineal.client import leftovers
 
-    folders = sorted(conn.settings.runs_dir.glob(f"*/{NAME}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in folders:
-        frames = list(read(file.parent))
-        start = frames[0] if frames and frames[0].kind == "start" else None
-        if start is None or any(frame.kind == "finish" for frame in frames):
-            continue
-        if start.facts.get("project") == (conn.settings.project or start.facts.get("project")):
-            return str(start.facts.get("run_id"))
+    found = sorted(leftovers.find([conn.settings.runs_dir]), key=lambda left: left.seen_at, reverse=True)
+    for left in found:
+        if left.state == "crashed" and left.project == (conn.settings.project or left.project):
+            return left.run_id
     return None
+
+
+def send_left(conn: Connection, run_id: str) -> None:
+    """Sends what processes of that run that are gone have left on this machine. Raises unavailable.*, conflict.*."""
+    folders = [] if conn.settings.mode == "offline" else sorted(conn.settings.runs_dir.glob(f"{run_id}-*"))
+    if folders:
+        from lineal.client.sync import sync
+
+        for sent in sync(folders, conn):
+            if sent.problem is not None:
+                raise sent.problem
 
 
 def _forget_after_fork() -> None:
@@ -91,7 +100,7 @@ def define_metric(name: str, *args: Any, **kwargs: Any) -> Metric:
     return need(get()).define_metric(name, *args, **kwargs)
 
 
-def alert(title: str, text: str = "", level: str = "INFO", wait_duration: float | timedelta | None = None) -> None:
+def alert(title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
     """`alert` of the current run."""
     need(get()).alert(title, text, level, wait_duration)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lineal.client.connection import Connection
+from lineal.core import clock
 from lineal.core.errors import Error, InvalidArgument, Unavailable
 from lineal.core.names import check_path
 from lineal.storage import digest as digests
@@ -134,7 +135,9 @@ class RunFiles:
         try:
             if os.path.abspath(target) != source.file:
                 os.makedirs(target.parent, mode=0o700, exist_ok=True)
-                shutil.copyfile(source.file, target)
+                half = target.with_name(f".new-{clock.new_id()}")
+                shutil.copyfile(source.file, half)
+                os.replace(half, target)
             digest, _, size = digests.of_file(str(target))
         except OSError as problem:
             _log.warning("the run's file %s is not kept: %s", ascii(source.path), problem)

@@ -37,12 +37,18 @@ class Frame(NamedTuple):
 class Journal:
     """The journal in `folder`, open for appending by one process at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises unavailable.* where the folder can't be written, invalid.source where another process writes it."""
+    def __init__(self, folder: Path, *, new: bool = True) -> None:
+        """Unless `new` it must be there. Raises unavailable.* where it can't be written, invalid.source where another
+        process writes it or it is gone.
+        """
         self.folder = folder
+        if not new and not (folder / NAME).is_file():
+            raise InvalidSource(f"{folder} has no journal of a run")
         with translated(f"the run's folder {folder}"):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if new:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if new else 0)
+            self._file = os.open(folder / NAME, flags, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -82,7 +88,30 @@ class Journal:
 
     def close(self) -> None:
         """Lets another process have it."""
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process that lives writes the journal in `folder`, or sends it."""
+    with open(folder / NAME, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def left_over(folder: Path, end: int) -> int:
+    """How many bytes behind `end`, where the whole frames stop, are damaged; 0 where the last was only cut off."""
+    with open(folder / NAME, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(end)
+        head = file.read(_HEAD_BYTES)
+    length = int.from_bytes(head[:8], "little")
+    cut_off = len(head) < _HEAD_BYTES or (length <= _MAX_FRAME_BYTES and end + _HEAD_BYTES + length > size)
+    return 0 if cut_off else size - end
 
 
 def read(folder: Path, start: int = 0) -> Iterator[Frame]:

@@ -17,6 +17,7 @@ from lineal.backend.port import Backend
 from lineal.backend.wire import batch_from_json, batch_to_json
 from lineal.client.journal import Journal
 from lineal.client.summary import Summary
+from lineal.core import clock
 from lineal.core.errors import Error, Unavailable
 from lineal.tracking.model import HEARTBEAT_S, Alert, Batch, Heard, RunFile, RunState, Stream
 from lineal.tracking.rows import Row, encode
@@ -100,11 +101,12 @@ class Outbox:
         with self._lock:
             self._alerts.append(alert)
 
-    def say(self, kind: str, facts: Mapping[str, Any]) -> None:
+    def say(self, kind: str, facts: Mapping[str, Any], rows: Mapping[str, bytes] | None = None) -> None:
         """Adds a frame of another kind to the journal, behind all that was said before. Raises unavailable.*."""
         with self._saying:
             self._say(final=False)
-            self.journal.append(kind, facts)
+            self._seq += 1
+            self.journal.append(kind, {"seq": self._seq, **facts}, rows)
 
     def drain(self) -> None:
         """Makes all rows that were pushed count in the summary."""
@@ -213,7 +215,7 @@ class Outbox:
             for frame in self.journal.frames(self._sent):
                 facts = dict(frame.facts)
                 seq = facts.pop("seq", None)
-                if seq is not None and not self._deliver(seq, batch_from_json(facts, frame.rows)):
+                if frame.kind == "batch" and not self._deliver(seq, batch_from_json(facts, frame.rows)):
                     return
                 self._sent = frame.end
         while self._held and self._deliver(*self._held[0]):
@@ -269,7 +271,9 @@ class Outbox:
             self._deliver(self._seq, Batch())
 
     def _finish(self, end: End) -> None:
-        facts = {"state": end.state, "exit_code": end.exit_code, "message": end.message}
+        now = clock.format_time(clock.now())
+        self._seq += 1
+        facts = {"seq": self._seq, "state": end.state, "exit_code": end.exit_code, "message": end.message, "at": now}
         try:
             self.journal.append("finish", facts)
             if self._backend is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lineal.client import ending, metrics
+from lineal.client import ending, metrics, offline
 from lineal.client.artifact import Artifact
 from lineal.client.config import Config
 from lineal.client.connection import Connection
@@ -19,13 +19,13 @@ from lineal.client.history import History
 from lineal.client.outbox import End, Outbox
 from lineal.client.summary import Summary
 from lineal.core import names
-from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
+from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped, StoreUnavailable
 from lineal.core.settings import environment
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
 
 if TYPE_CHECKING:
-    from lineal.client.alerts import Alerts
+    from lineal.client.alerts import Alerts, Wait
 
 
 class Run:
@@ -218,23 +218,15 @@ class Run:
 
         unwatch(models)
 
-    def alert(
-        self,
-        title: str,
-        text: str = "",
-        level: str = "INFO",
-        wait_duration: float | timedelta | None = None,
-    ) -> None:
+    def alert(self, title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
         """Records an alert, and sends it to the channels that are configured; INFO, WARN or ERROR.
 
         The same title within `wait_duration` (seconds, default 60) is counted, not sent. See the page on alerts.
         """
-        self._check_open()
-        if self._pid != os.getpid():
-            return
-        from lineal.client.alerts import of_run
+        from lineal.client import alerts
 
-        of_run(self).add(title, text, level, wait_duration)
+        self._check_open()
+        alerts.of_run(self).add(title, text, level, wait_duration)
 
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
@@ -247,16 +239,23 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
+        conn = offline.of(self._connection)
         if use_as is not None:
             names.check_name(use_as, "role")
-        if isinstance(artifact_or_name, str) and environment("LINEAL_LOCKED"):
+        if not (self._offline or isinstance(artifact_or_name, Artifact)) and environment("LINEAL_LOCKED"):
             from lineal.client.locked import locked
 
             ref = locked(ref, self._connection.settings)
         if type is not None:
-            check_type(self._connection, ref, type)
-        version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)
-        return Artifact._logged_as(version, self._connection)
+            check_type(conn, ref, type)
+        if self._offline:
+            self._check_open()
+            version = conn.backend.artifacts.resolve(ref)
+            facts = {"ref": ref, "version": version.ref, "digest": version.digest, "role": use_as}
+            self._outbox.say("use", facts)
+        else:
+            version = conn.backend.artifacts.use(ref, self.id, role=use_as)
+        return Artifact._logged_as(version, conn)
 
     def log_artifact(
         self,
@@ -273,11 +272,20 @@ class Run:
         artifact = as_artifact(artifact_or_path, name, type)
         if artifact.logged:
             raise InvalidArgument(f"{artifact.name} is logged already; use_artifact records it as an input")
+        if self._offline:
+            self._check_open()
+            facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
+            self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
+            return artifact
         artifact._log(self._connection, project=self.project, run_id=self.id, aliases=aliases or (), tags=tags or ())
         return artifact
 
     def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
         """The version as `registry/<collection>` shows it; a draft is logged first."""
+        if self._offline:
+            raise StoreUnavailable(
+                "linking needs the store, and this run is offline; link the version after `lineal sync`"
+            )
         if not artifact.logged:
             self.log_artifact(artifact)
         return artifact.link(target_path, aliases or ())
@@ -362,6 +370,7 @@ class Run:
         """What becomes of the run in a forked child: its rows are the parent's to log."""
         import logging
 
+        self._outbox.journal.close()  # or its lock would outlive the parent
         told: list[bool] = []
 
         def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
@@ -398,7 +407,9 @@ def _farewell(run: Run, told: bool) -> None:
 
     folder = run._outbox.journal.folder
     run._outbox.journal.close()
-    if told and not run._offline:
+    if run._offline:
+        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
+    elif told:
         shutil.rmtree(folder, ignore_errors=True)
     elif not told:
         logging.getLogger("lineal").warning(

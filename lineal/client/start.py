@@ -7,10 +7,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from datetime import datetime
+from typing import Any, Literal
 
 from lineal.client import config as configs
 from lineal.client import current, ending, options
+from lineal.client.begin import Beginning, Point, begin
 from lineal.client.config import Config
 from lineal.client.connection import Connection, connection
 from lineal.client.disabled import DisabledRun
@@ -34,13 +36,6 @@ from lineal.tracking.model import Run as RunRecord
 
 _log = logging.getLogger("lineal")
 _POINT = re.compile(r"([^?/]+)\?_step=([0-9]{1,18})")
-
-
-class Point(NamedTuple):
-    """A step of a run, as `fork_from` and `resume_from` name it."""
-
-    run: str
-    step: int
 
 
 def init(
@@ -89,7 +84,8 @@ def init(
         return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, restored(values)))
     given_point = resume_from or fork_from
     point = parse_point(given_point) if given_point else None
-    asked = _Asked(
+    asked = Beginning(
+        writer=clock.new_run_id(),
         run_id=_id(conn, id, resume, point if resume_from else None),
         resume=_resume(id, resume, switches, rewound=bool(resume_from)),
         facts={
@@ -101,9 +97,12 @@ def init(
             "notes": notes or "",
             "config": values,
         },
+        code=_code(switches),
         rewind=point if resume_from else None,
         fork=point if fork_from else None,
     )
+    if id is not None or resume or resume_from:
+        current.send_left(conn, asked.run_id)
     run = _start(conn, asked, switches)
     ending.watch(current.end_all)
     current.enter(run)
@@ -112,12 +111,10 @@ def init(
     return run
 
 
-class _Asked(NamedTuple):
-    run_id: str
-    resume: Resume | None
-    facts: dict[str, Any]
-    rewind: Point | None
-    fork: Point | None
+def _code(switches: Settings) -> Mapping[str, Any]:
+    from lineal.client.capture.git import code_facts
+
+    return code_facts() if switches.git else {}
 
 
 def parse_point(text: str) -> Point:
@@ -154,23 +151,16 @@ def _resume(id: str | None, resume: Any, switches: Settings, *, rewound: bool) -
     return found
 
 
-def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
-    from lineal.client.capture.git import code_facts
-
+def _start(conn: Connection, asked: Beginning, switches: Settings) -> Run:
     offline = conn.settings.mode == "offline"
     shared = switches.mode == "shared"
-    writer = clock.new_run_id()
-    code = code_facts() if switches.git else {}
-    if offline:
-        record = _imagined(conn, asked, code)
-    else:
-        record = _begun(conn, asked, code)
+    writer, begun_at = asked.writer, clock.now()
+    record = _imagined(conn, asked, begun_at) if offline else begin(conn.backend.runs, asked)
     journal = Journal(conn.settings.runs_dir / f"{record.id}-{writer}")
-    facts = {"run_id": record.id, "writer": writer, "entity": record.entity, **asked.facts, "code": code}
-    points = {"rewind": asked.rewind, "fork": asked.fork, "resume": asked.resume}
-    journal.append(
-        "start", {**facts, "project": record.project, "at": clock.format_time(record.created_at), **points}
-    )
+    placed = replace(asked, facts={**asked.facts, "project": record.project})
+    here = {"entity": record.entity, "user": conn.settings.user, "host": conn.settings.host}
+    how = {"offline": offline, "primary": switches.primary}
+    journal.append("start", {"at": clock.format_time(begun_at), **placed.to_json(), **here, **how})
     metrics = Metrics(record.metrics)
     summary = Summary(record.summary, metrics, settle=lambda: outbox.drain(), check=lambda: run._check_open())
     files = RunFiles(journal.folder / "files", None if offline else conn)
@@ -197,20 +187,7 @@ def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
     return run
 
 
-def _begun(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRecord:
-    runs = conn.backend.runs
-    if asked.rewind is not None:
-        runs.get(asked.rewind.run)
-        record = runs.rewind(asked.rewind.run, asked.rewind.step)
-        given = {key: value for key, value in asked.facts.items() if value and key not in ("project", "config")}
-        return runs.change(record.id, config={**record.config, **asked.facts["config"]}, **given)
-    record = runs.start(asked.run_id, code=code, resume=asked.resume, **asked.facts)
-    if asked.fork is not None:
-        record = runs.fork(record.id, asked.fork.run, asked.fork.step)
-    return record
-
-
-def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRecord:
+def _imagined(conn: Connection, asked: Beginning, begun_at: datetime) -> RunRecord:
     """The run as it will be once it is sent; only what came before it is unknown."""
     point = asked.rewind or asked.fork
     facts = asked.facts
@@ -222,10 +199,10 @@ def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRe
         facts["job_type"],
         "running",
         restored(facts["config"]),
-        code,
+        asked.code,
         conn.settings.user,
         conn.settings.host,
-        clock.now(),
+        begun_at,
         group=facts["group"],
         tags=tuple(facts["tags"]),
         notes=facts["notes"],

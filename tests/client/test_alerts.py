@@ -15,6 +15,7 @@ from lineal.client import alerts as alerts_module
 from lineal.client.alerts import Alerts, send_waiting
 from lineal.client.channels import channels
 from lineal.client.connection import connection
+from lineal.client.sync import sync
 from lineal.core import errors
 from tests.client.webhooks import webhook
 
@@ -37,7 +38,7 @@ def sent_to(monkeypatch):
 @pytest.fixture
 def soon(monkeypatch):
     """Attempts follow one another without much of a pause."""
-    monkeypatch.setattr(Alerts.__init__, "__kwdefaults__", {"offline": False, "pauses_s": (0.01, 0.01)})
+    monkeypatch.setattr(Alerts.__init__, "__kwdefaults__", {"offline": False, "pauses_s": (0.01, 0.01), "pid": None})
 
 
 # ---- what is recorded ----------------------------------------------------------------------------------------
@@ -144,6 +145,26 @@ def test_many_threads_may_alert():
         for thread in threads:
             thread.join()
     assert sorted((a.title, a.repeats) for a in recorded(run)) == [("from 0", 9), ("from 1", 9), ("from 2", 9)]
+
+
+FORKING = """
+import os, lineal
+with lineal.init() as run:
+    if (child := os.fork()) == 0:
+        run.alert("from the child")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    run.alert("from the parent")
+print(run.id)
+"""
+
+
+def test_a_forked_process_leaves_the_alerts_to_its_parent():
+    variables = os.environ | {"PYTHONPATH": str(Path(lineal.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", FORKING], env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    alerts = connection().backend.runs.list_alerts(done.stdout.split()[-1])
+    assert [alert.title for alert in alerts] == ["from the parent"]
 
 
 # ---- what is sent --------------------------------------------------------------------------------------------
@@ -278,34 +299,33 @@ def test_channels_in_a_file_that_cant_be_read_leave_alerts_recorded(place, caplo
 def test_an_offline_alert_waits_and_is_sent_once_when_it_is_synced(sent_to):
     with webhook() as hook:
         sent_to(hook.url())
-        store = connection().backend
-        run = lineal.init(mode="offline")
-        run.alert("Done")
-        run._outbox.flush()
-        frames = [frame for frame in run._outbox.journal.frames() if frame.kind == "batch"]
+        with lineal.init(mode="offline") as run:
+            run.alert("Done")
         assert hook.taken == []
-        run.finish()
-        from lineal.backend.wire import batch_from_json
-
-        store.runs.start(run.id, project=run.project)
-        for frame in frames:
-            facts = dict(frame.facts)
-            store.runs.append(run.id, "writer", facts.pop("seq"), batch_from_json(facts, frame.rows))
-        assert store.runs.list_alerts(run.id)[0].channels == {"json://127.0.0.1": "waiting"}
-        assert send_waiting(store, run.id) == 1
-        assert send_waiting(store, run.id) == 0
-    assert len(hook.taken) == 1
-    assert store.runs.list_alerts(run.id)[0].channels == {"json://127.0.0.1": "sent"}
+        for _ in range(2):
+            sync([run._outbox.journal.folder], connection(), keep=True)
+    assert [body["title"] for body in hook.taken] == ["Done"]
+    assert ", at 20" in hook.taken[0]["message"]
+    assert recorded(run)[0].channels == {"json://127.0.0.1": "sent"}
+    assert lineal.Api().run(run.id).state == "finished"
 
 
 def test_an_alert_that_waits_for_a_channel_unknown_here_is_told_as_failed(monkeypatch):
-    store = connection().backend
+    monkeypatch.setenv("LINEAL_ALERTS", "slack://a/b/c")
+    with lineal.init(mode="offline") as run:
+        run.alert("Done")
+    monkeypatch.setenv("LINEAL_ALERTS", "")
+    sync([run._outbox.journal.folder], connection())
+    assert recorded(run)[0].channels == {"slack": "failed: no such channel where it was synced"}
+
+
+def test_alerts_of_other_writers_are_left_to_them():
     run = lineal.init()
     alerts = Alerts(run._outbox, channels(["slack://a/b/c"]), "Run", offline=True)
     alerts.add("Done")
     run._outbox.flush()
-    assert send_waiting(store, run.id) == 1
-    assert recorded(run)[0].channels == {"slack": "failed: no such channel where it was synced"}
+    assert send_waiting(connection().backend, run.id, {"another"}) == 0
+    assert recorded(run)[0].channels == {"slack": "waiting"}
 
 
 # ---- what it costs -------------------------------------------------------------------------------------------

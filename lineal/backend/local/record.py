@@ -59,6 +59,11 @@ class LocalRecord(LocalHistory):
                 self._merge_levels(run_id, stream)
         return started.heard
 
+    def last_seq(self, run_id: str, writer: str) -> int:
+        with self._here.database.read() as session:
+            found = runs.find(session, run_id)
+            return -1 if found is None else streams.last_seq(session, found.id, writer)
+
     def _fold(self, run_id: str, stream: Stream, data: bytes) -> _Fold | None:
         """The file of the rows that came in before and of `data`, where there are enough of them for one."""
         with self._here.database.read() as session:
@@ -231,12 +236,17 @@ class LocalRecord(LocalHistory):
 
     # ---- rewind and fork ---------------------------------------------------------------------------------------
 
-    def rewind(self, run_id: str, step: int) -> Run:
+    def rewind(self, run_id: str, step: int, *, writer: str | None = None) -> Run:
         if step < 0:
             raise InvalidArgument(f"a run is rewound to a step of its own, not to {step}")
+        if writer is not None:
+            check_name(writer, "writer")
         with self._here.database.begin() as session:
             started = runs.get(session, run_id)
-            runs.rewind(session, started, step, at=clock.now())
+            if writer is None or streams.take(session, started.id, writer, 0):
+                runs.rewind(session, started, step, at=clock.now())
+            elif streams.last_seq(session, started.id, writer) > 0:
+                return started.run
         self._summarize(run_id)
         return self.get(run_id)
 
