@@ -22,7 +22,6 @@ from lineal.client.metrics import Metrics
 from lineal.client.options import Settings
 from lineal.client.outbox import Outbox
 from lineal.client.recording import record_surroundings
-from lineal.client.reproduce_result import own_tags
 from lineal.client.run import Run
 from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
@@ -30,7 +29,7 @@ from lineal.core import clock
 from lineal.core.errors import InvalidArgument
 from lineal.core.metadata import check_metadata, restored
 from lineal.core.names import check_name
-from lineal.core.settings import DEFAULT_PROJECT
+from lineal.core.settings import DEFAULT_PROJECT, environment
 from lineal.tracking.model import Resume
 from lineal.tracking.model import Run as RunRecord
 
@@ -93,7 +92,7 @@ def init(
             "name": name or ("" if resume or resume_from else new_name()),
             "job_type": job_type or "",
             "group": group or "",
-            "tags": [*(tags or ()), *own_tags()],
+            "tags": [*(tags or ()), *_own_tags()],
             "notes": notes or "",
             "config": values,
         },
@@ -115,6 +114,15 @@ def _code(switches: Settings) -> Mapping[str, Any]:
     from lineal.client.capture.git import code_facts
 
     return code_facts() if switches.git else {}
+
+
+def _own_tags() -> list[str]:
+    """The tags that the process gives each of its runs by itself."""
+    if not environment("LINEAL_REPRODUCES"):
+        return []
+    from lineal.client.reproduce_result import own_tags
+
+    return own_tags()
 
 
 def parse_point(text: str) -> Point:
