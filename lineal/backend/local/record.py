@@ -283,9 +283,7 @@ class _Outrun(Exception):
 
 
 class _Hashing:
-    """A file for Parquet to be written to, which becomes an object of the store, hashed on the way."""
-
-    closed = False
+    """A file that becomes an object of the store, hashed on the way."""
 
     def __init__(self, inner: ObjectWriter) -> None:
         self.inner = inner
@@ -299,13 +297,6 @@ class _Hashing:
         self._sha256.update(data)
         self.size += len(data)
         return len(data)
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
 
     @property
     def digest(self) -> Digest:
