@@ -196,8 +196,9 @@ def _writer_codes(table: pa.Table) -> np.ndarray:
 
     writers = table.column("writer").chunk(0)
     rank = _ranks(writers.dictionary.to_pylist())
-    codes: np.ndarray = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return np.append(rank, -1)[codes]
+    codes = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    ranks: np.ndarray = np.append(rank, -1)[codes]
+    return ranks
 
 
 def _ranks(names: list[str]) -> np.ndarray:

@@ -174,7 +174,9 @@ def test_two_temporary_stores_share_nothing() -> None:
     assert "a" not in rows(two)
 
 
-@pytest.mark.parametrize("format_", ["2", "10", "99999999999999999999", "one", "1.5", "-1", "\u00b2", "\x1b[31m"])
+@pytest.mark.parametrize(
+    "format_", [str(schema.FORMAT + 1), "10", "99999999999999999999", "one", "1.5", "-1", "\u00b2", "\x1b[31m"]
+)
 def test_a_newer_format_is_refused_and_nothing_changed(path: str, format_: str) -> None:
     set_format(path, format_)
     before = Path(path).read_bytes()
@@ -234,14 +236,14 @@ except Error as problem:
 def test_a_read_only_file_is_read_and_not_written(open_path: Path, run_child: RunChild) -> None:
     open_file(str(open_path / "lineal.db")).close()
     os.chmod(open_path / "lineal.db", 0o444)
-    assert run_child(READ_ONLY, open_path / "lineal.db").split() == ["1", "unavailable.read_only"]
+    assert run_child(READ_ONLY, open_path / "lineal.db").split() == [str(schema.FORMAT), "unavailable.read_only"]
 
 
 def test_a_file_in_a_read_only_folder_is_read_and_not_written(open_path: Path, run_child: RunChild) -> None:
     open_file(str(open_path / "lineal.db")).close()
     os.chmod(open_path / "lineal.db", 0o444)
     os.chmod(open_path, 0o555)
-    assert run_child(READ_ONLY, open_path / "lineal.db").split() == ["1", "unavailable.read_only"]
+    assert run_child(READ_ONLY, open_path / "lineal.db").split() == [str(schema.FORMAT), "unavailable.read_only"]
 
 
 def test_a_read_only_folder_without_a_store_is_told(open_path: Path, run_child: RunChild) -> None:
