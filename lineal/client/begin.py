@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lineal.backend.port_runs import Runs
-from lineal.tracking.model import Resume, Run
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lineal.backend.port_runs import Runs
+    from lineal.tracking.model import Resume, Run
 
 
 class Point(NamedTuple):
@@ -58,6 +60,8 @@ def begin(runs: Runs, beginning: Beginning, *, at: datetime | None = None) -> Ru
     if beginning.rewind is not None:
         runs.rewind(beginning.rewind.run, beginning.rewind.step, writer=beginning.writer)
         return runs.start(beginning.run_id, resume="must", **told)
+    if beginning.fork is not None:
+        runs.get(beginning.fork.run)  # before there is a run that could not be forked
     run = runs.start(beginning.run_id, resume=beginning.resume, **told)
     if beginning.fork is not None:
         run = runs.fork(run.id, beginning.fork.run, beginning.fork.step)

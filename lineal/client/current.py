@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lineal.client import ending
 from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection
 from lineal.client.entry import PathLike
@@ -14,6 +16,7 @@ from lineal.client.files import Policy
 from lineal.client.metrics import Metric
 from lineal.client.outbox import End
 from lineal.client.run import Run, need
+from lineal.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from lineal.client.alerts import Wait
@@ -44,7 +47,10 @@ def left(run: Run) -> None:
 def end_all(end: End) -> None:
     """Ends every run that is open, with the process."""
     for run in list(reversed(_open)):
-        run._end(end)
+        try:
+            run._end(end)
+        except Exception:
+            logging.getLogger("lineal").exception("run %s did not end well", run.id)
 
 
 def last_unfinished(conn: Connection) -> str | None:
@@ -59,14 +65,17 @@ def last_unfinished(conn: Connection) -> str | None:
 
 
 def send_left(conn: Connection, run_id: str) -> None:
-    """Sends what processes of that run that are gone have left on this machine. Raises unavailable.*, conflict.*."""
-    folders = [] if conn.settings.mode == "offline" else sorted(conn.settings.runs_dir.glob(f"{run_id}-*"))
+    """Sends what processes of that run that are gone have left on this machine. Raises unavailable.*."""
+    there = [] if conn.settings.mode == "offline" else sorted(conn.settings.runs_dir.glob(f"{run_id}-*"))
+    folders = [folder for folder in there if "-" not in folder.name[len(run_id) + 1 :]]
     if folders:
         from lineal.client.sync import sync
 
         for sent in sync(folders, conn):
-            if sent.problem is not None:
+            if isinstance(sent.problem, Unavailable):
                 raise sent.problem
+            for note in (*sent.notes, *([sent.problem.message] if sent.problem else ())):
+                logging.getLogger("lineal").warning("what was left of run %s: %s", run_id, note)
 
 
 def _forget_after_fork() -> None:
@@ -74,6 +83,7 @@ def _forget_after_fork() -> None:
     for run in _open:
         run._forked()
     _open.clear()
+    ending.forked()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

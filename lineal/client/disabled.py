@@ -34,6 +34,7 @@ class DisabledRun(Run):
         self.config = Config(config, lambda _values: None)
         self._summary = Summary({}, metrics.Metrics(), settle=lambda: None, check=lambda: None)
         self._folder: str | None = None
+        self._offline = False
 
     @property
     def dir(self) -> str:
@@ -62,6 +63,12 @@ class DisabledRun(Run):
         pass
 
     def mark_preempting(self) -> None:
+        pass
+
+    def watch(self, models: Any, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def _check_open(self) -> None:
         pass
 
     def use_artifact(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lineal.client import ending, metrics, offline
+from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
 from lineal.client.config import Config
 from lineal.client.connection import Connection
@@ -45,13 +46,15 @@ class Run:
         self._record, self._connection = record, conn
         self._outbox, self._files = outbox, files
         self.config, self._summary, self._metrics = parts
-        self._history = History(outbox, self._metrics, files.folder, record.last_step + 1)
+        self._history = History(outbox, self._metrics, files, record.last_step + 1)
         self._log = self._history.log
         self._offline, self._primary = offline, primary
         self._before_end: list[Callable[[], None]] = []
         self._alerts: Alerts | None = None
         self._pid = os.getpid()
         self._preempting = False
+        self._ending = threading.RLock()
+        self._is_ending = False
 
     def __repr__(self) -> str:
         return f"<Run {self.path} ({self.state})>"
@@ -181,6 +184,7 @@ class Run:
         overwrite: bool | None = None,
     ) -> metrics.Metric:
         """Says of a key, or a pattern such as `val/*`, which step it has and how it is summed up (min, mean …)."""
+        self._check_open()
         metric = metrics.define(name, step_metric, step_sync, hidden, summary, goal)
         self._outbox.drain()
         self._metrics.add(metric)
@@ -239,7 +243,11 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
-        conn = offline.of(self._connection)
+        conn = self._connection
+        if self._offline:
+            from lineal.client import offline
+
+            conn = offline.of(conn)
         if use_as is not None:
             names.check_name(use_as, "role")
         if not (self._offline or isinstance(artifact_or_name, Artifact)) and environment("LINEAL_LOCKED"):
@@ -273,6 +281,8 @@ class Run:
         if artifact.logged:
             raise InvalidArgument(f"{artifact.name} is logged already; use_artifact records it as an input")
         if self._offline:
+            from lineal.client import offline
+
             self._check_open()
             facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
             self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
@@ -326,17 +336,29 @@ class Run:
 
         if self._pid != os.getpid():
             return
-        if self.state == "running":
-            if self._preempting and end.state == "killed":
-                end = end._replace(state="preempted")
-            for stop in self._before_end:
-                stop()
-            told = self._outbox.close(end if self._primary else end._replace(state=None))
-            self._record = _ended(self._record, end)
-            self._history.halt = self._refuse
-            current.left(self)
-            _farewell(self, told)
+        with self._ending:
+            if self.state == "running" and not self._is_ending:  # a signal's handler may end it while it ends
+                self._is_ending = True
+                try:
+                    self._close(
+                        end._replace(state="preempted") if self._preempting and end.state == "killed" else end
+                    )
+                finally:
+                    self._is_ending = False
         current.left(self)
+
+    def _close(self, end: End) -> None:
+        import logging
+
+        while self._before_end:
+            try:
+                self._before_end.pop()()
+            except Exception:  # the end of a part must not keep the run from its own
+                logging.getLogger("lineal").debug("a part of run %s did not end well", self.id, exc_info=True)
+        told = self._outbox.close(end if self._primary else end._replace(state=None))
+        self._history.halt = self._refuse
+        self._record = ending.ended(self._record, end)
+        ending.farewell(self, told)
 
     def __enter__(self) -> Run:
         return self
@@ -372,6 +394,7 @@ class Run:
 
         self._outbox.journal.close()  # or its lock would outlive the parent
         told: list[bool] = []
+        self._outbox.abandon()
 
         def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
             if not told:
@@ -392,29 +415,6 @@ class Run:
             raise RunStopped(f"run {self.id} was asked to stop by {by}")
 
         self._history.halt = stop
-
-
-def _ended(record: RunRecord, end: End) -> RunRecord:
-    from dataclasses import replace
-
-    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
-
-
-def _farewell(run: Run, told: bool) -> None:
-    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
-    import logging
-    import shutil
-
-    folder = run._outbox.journal.folder
-    run._outbox.journal.close()
-    if run._offline:
-        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
-    elif told:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not told:
-        logging.getLogger("lineal").warning(
-            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
-        )
 
 
 def as_artifact(artifact_or_path: Artifact | PathLike, name: str | None, type: str | None) -> Artifact:

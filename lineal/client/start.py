@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -27,13 +28,14 @@ from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument
-from lineal.core.metadata import check_metadata, restored
-from lineal.core.names import check_name
+from lineal.core.metadata import check_metadata, check_text, restored
+from lineal.core.names import check_name, texts
 from lineal.core.settings import DEFAULT_PROJECT, environment
 from lineal.tracking.model import Resume
 from lineal.tracking.model import Run as RunRecord
 
 _log = logging.getLogger("lineal")
+_REINIT = (None, True, False, "default", "finish_previous", "return_previous", "create_new")
 _POINT = re.compile(r"([^?/]+)\?_step=([0-9]{1,18})")
 
 
@@ -69,6 +71,10 @@ def init(
     """
     if ignored:
         _log.warning("init takes no %s; it is left out", ", ".join(sorted(ascii(key)[:40] for key in ignored)))
+    if reinit not in _REINIT:
+        raise InvalidArgument(f"reinit is {str(reinit)[:40]!r}; say finish_previous, return_previous or create_new")
+    if resume_from and fork_from:
+        raise InvalidArgument("say resume_from or fork_from, not both")
     if reinit == "return_previous" and (before := current.get()) is not None:
         return before
     switches = options.of(settings)
@@ -77,9 +83,8 @@ def init(
     given = configs.of(config, config_include_keys, config_exclude_keys)
     values = check_metadata(given, "config", finite=False, max_bytes=configs.MAX_BYTES)
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
-    if reinit != "create_new":
-        current.finish()
     if conn.settings.mode == "disabled":
+        _finish_previous(reinit)
         return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, restored(values)))
     given_point = resume_from or fork_from
     point = parse_point(given_point) if given_point else None
@@ -89,17 +94,18 @@ def init(
         resume=_resume(id, resume, switches, rewound=bool(resume_from)),
         facts={
             "project": conn.settings.project,
-            "name": name or ("" if resume or resume_from else new_name()),
-            "job_type": job_type or "",
-            "group": group or "",
-            "tags": [*(tags or ()), *_own_tags()],
-            "notes": notes or "",
+            "name": _text(name, "name") or ("" if resume or resume_from else new_name()),
+            "job_type": _text(job_type, "job_type"),
+            "group": _text(group, "group"),
+            "tags": [*(_text(tag, "a tag") for tag in texts(tags or (), what="tags")), *_own_tags()],
+            "notes": _text(notes, "notes"),
             "config": values,
         },
         code=_code(switches),
         rewind=point if resume_from else None,
         fork=point if fork_from else None,
     )
+    _finish_previous(reinit)
     if id is not None or resume or resume_from:
         current.send_left(conn, asked.run_id)
     run = _start(conn, asked, switches)
@@ -108,6 +114,17 @@ def init(
     if switches.code or switches.code_dir is not None:
         run.log_code(switches.code_dir)
     return run
+
+
+def _finish_previous(reinit: Any) -> None:
+    if reinit != "create_new":
+        current.finish()
+
+
+def _text(given: Any, what: str) -> str:
+    if given is not None and not isinstance(given, str):
+        raise InvalidArgument(f"{what} must be a text, not {type(given).__name__}; write str(...)")
+    return check_text(given or "", what)
 
 
 def _code(switches: Settings) -> Mapping[str, Any]:
@@ -163,8 +180,13 @@ def _start(conn: Connection, asked: Beginning, switches: Settings) -> Run:
     offline = conn.settings.mode == "offline"
     shared = switches.mode == "shared"
     writer, begun_at = asked.writer, clock.now()
-    record = _imagined(conn, asked, begun_at) if offline else begin(conn.backend.runs, asked)
-    journal = Journal(conn.settings.runs_dir / f"{record.id}-{writer}")
+    journal = Journal(conn.settings.runs_dir / f"{asked.run_id}-{writer}")
+    try:
+        record = _imagined(conn, asked, begun_at) if offline else begin(conn.backend.runs, asked)
+    except BaseException:
+        journal.close()
+        shutil.rmtree(journal.folder, ignore_errors=True)
+        raise
     placed = replace(asked, facts={**asked.facts, "project": record.project})
     here = {"entity": record.entity, "user": conn.settings.user, "host": conn.settings.host}
     how = {"offline": offline, "primary": switches.primary}
