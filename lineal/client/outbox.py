@@ -71,7 +71,7 @@ class Outbox:
         self.when_stopped: Callable[[str], None] | None = None
         self.sources: list[Callable[[bool], Rows]] = []  # quick, asked by the thread that writes the journal
         self.chores: list[Callable[[bool], Rows]] = []  # these may take long: the sender's thread asks them
-        self._backend, self._files, self._mark, self._patience_s = backend, files, mark, patience_s
+        self._backend, self._files, self._mark, self.patience_s = backend, files, mark, patience_s
         self._changes: deque[dict[str, Any]] = deque()
         self._alerts: deque[Alert] = deque()
         self._found: deque[tuple[Rows, list[RunFile]]] = deque()
@@ -140,13 +140,13 @@ class Outbox:
 
     def close(self, end: End) -> bool:
         """Ends the threads after everything is said; False where the store could not be told it all."""
-        until = time.monotonic() + self._patience_s
+        until = time.monotonic() + self.patience_s
         self._end = end
         self._wake.put(None)
         if self._thread.is_alive():
             self._thread.join(2)  # a signal's handler may hold the lock that it waits for
         if not self._closed:
-            self._sender.finish_chores(self._patience_s)
+            self._sender.finish_chores(self.patience_s)
         with self._lock:
             if not self._closed:
                 self._closed = True
