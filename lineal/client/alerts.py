@@ -221,7 +221,7 @@ def of_run(run: Run) -> Alerts:
         if run._alerts is None:
             sender = _sender(run.name, run.path, run.url)
             run._alerts = Alerts(run._outbox, _configured(), sender, offline=run.offline, pid=run._pid)
-            patience_s = min(PATIENCE_S, run._outbox._patience_s)
+            patience_s = min(PATIENCE_S, run._outbox.patience_s)
             run._before_end.append(partial(run._alerts.close, patience_s))
         return run._alerts
 
