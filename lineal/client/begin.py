@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lineal.backend.port_runs import Runs
-from lineal.tracking.model import Resume, Run
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lineal.backend.port_runs import Runs
+    from lineal.tracking.model import Resume, Run
 
 
 class Point(NamedTuple):

@@ -16,6 +16,7 @@ from lineal.client.files import Policy
 from lineal.client.metrics import Metric
 from lineal.client.outbox import End
 from lineal.client.run import Run, need
+from lineal.core.errors import Unavailable
 
 _lock = threading.RLock()
 _open: list[Run] = []  # the current one is the last
@@ -61,14 +62,17 @@ def last_unfinished(conn: Connection) -> str | None:
 
 
 def send_left(conn: Connection, run_id: str) -> None:
-    """Sends what processes of that run that are gone have left on this machine. Raises unavailable.*, conflict.*."""
-    folders = [] if conn.settings.mode == "offline" else sorted(conn.settings.runs_dir.glob(f"{run_id}-*"))
+    """Sends what processes of that run that are gone have left on this machine. Raises unavailable.*."""
+    there = [] if conn.settings.mode == "offline" else sorted(conn.settings.runs_dir.glob(f"{run_id}-*"))
+    folders = [folder for folder in there if "-" not in folder.name[len(run_id) + 1 :]]
     if folders:
         from lineal.client.sync import sync
 
         for sent in sync(folders, conn):
-            if sent.problem is not None:
+            if isinstance(sent.problem, Unavailable):
                 raise sent.problem
+            for note in (*sent.notes, *([sent.problem.message] if sent.problem else ())):
+                logging.getLogger("lineal").warning("what was left of run %s: %s", run_id, note)
 
 
 def _forget_after_fork() -> None:

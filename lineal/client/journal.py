@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ import xxhash
 
 from lineal.core.errors import InvalidSource
 from lineal.storage.blobs import translated
+from lineal.tracking.model import CRASHED_AFTER_S
 
 NAME = "run.journal"
 _HEAD_BYTES = 16
@@ -50,10 +52,12 @@ class Journal:
             flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if new else 0)
             self._file = os.open(folder / NAME, flags, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            taken = _locked(self._file, fcntl.LOCK_EX)
+            if taken or (taken is None and not new and _just_written(self._file)):
+                raise InvalidSource(f"{folder} belongs to a run that is still under way")
+        except BaseException:
             os.close(self._file)
-            raise InvalidSource(f"{folder} belongs to a run that is still under way") from None
+            raise
         self.size = os.fstat(self._file).st_size
 
     def append(self, kind: str, facts: Mapping[str, Any], rows: Mapping[Any, bytes] | None = None) -> None:
@@ -96,11 +100,24 @@ class Journal:
 def in_use(folder: Path) -> bool:
     """Whether a process that lives writes the journal in `folder`, or sends it."""
     with open(folder / NAME, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
+        taken = _locked(file.fileno(), fcntl.LOCK_SH)
+        return _just_written(file.fileno()) if taken is None else taken
+
+
+def _locked(file: int, how: int) -> bool | None:
+    """Whether another process has the lock, which is ours otherwise; None on a file system that has no locks."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
     return False
+
+
+def _just_written(file: int) -> bool:
+    """Whether the file was written so lately that its process must be taken to live."""
+    return time.time() - os.fstat(file).st_mtime < CRASHED_AFTER_S
 
 
 def left_over(folder: Path, end: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lineal.client import ending, metrics, offline
+from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
 from lineal.client.config import Config
 from lineal.client.connection import Connection
@@ -228,7 +228,11 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
-        conn = offline.of(self._connection)
+        conn = self._connection
+        if self._offline:
+            from lineal.client import offline
+
+            conn = offline.of(conn)
         if use_as is not None:
             names.check_name(use_as, "role")
         if type is not None:
@@ -258,6 +262,8 @@ class Run:
         if artifact.logged:
             raise InvalidArgument(f"{artifact.name} is logged already; use_artifact records it as an input")
         if self._offline:
+            from lineal.client import offline
+
             self._check_open()
             facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
             self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})

@@ -238,6 +238,8 @@ class _Sending:
         if file.is_dir() or file.name.startswith(".new-"):
             return None
         try:
+            if not file.resolve().is_relative_to(top.resolve()):
+                raise InvalidSource("it is a link that leads out of the run's folder")
             return sources.find_file(file, file.relative_to(top).as_posix())
         except Error as problem:
             self._notes.append(f"the file {file} is not stored: {problem.message}")

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import subprocess
@@ -137,3 +138,17 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.Unavailable):
         Journal(tmp_path / "file" / "r")
+
+
+def test_on_a_file_system_without_locks_a_journal_is_in_use_while_it_is_written(tmp_path, monkeypatch):
+    def no_locks(file: object, how: int) -> None:
+        raise OSError(errno.ENOSYS, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    written(tmp_path / "r")
+    assert in_use(tmp_path / "r")
+    with pytest.raises(errors.InvalidSource, match="under way"):
+        Journal(tmp_path / "r", new=False)
+    os.utime(tmp_path / "r" / NAME, times=(0, 0))
+    assert not in_use(tmp_path / "r")
+    Journal(tmp_path / "r", new=False).close()

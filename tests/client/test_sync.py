@@ -434,3 +434,40 @@ os.kill(os.getpid(), 9)
 """
     assert python(code).returncode == -9
     assert [done.state for done in send()] == ["sent"]
+
+
+def test_what_cannot_be_sent_does_not_keep_a_run_from_going_on(caplog):
+    with offline(id="r1") as run:
+        run.log({"a": 1})
+    (folder,) = left()
+    data = (folder / "run.journal").read_bytes()
+    (folder / "run.journal").write_bytes(data[:-2] + b"xx")
+    with lineal.init(id="r1", resume="must", settings=QUIET) as run:
+        run.log({"a": 2})
+    assert "damaged" in caplog.text
+    assert [row["a"] for row in connection().backend.runs.rows("r1")] == [1, 2]
+    assert left() == [folder]
+
+
+def test_resuming_a_run_leaves_others_with_longer_ids_alone():
+    with offline(id="r1-longer"):
+        pass
+    with lineal.init(id="r1", resume="allow", settings=QUIET):
+        pass
+    assert len(left()) == 1
+
+
+def test_a_link_that_leads_out_of_the_folder_is_left_out(tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    code = f"""
+run = offline(id="r1")
+run.log({{"a": 1}})
+os.symlink({str(tmp_path / "secret.txt")!r}, os.path.join(run.dir, "link.txt"))
+open(os.path.join(run.dir, "own.txt"), "w").write("own")
+os.symlink("own.txt", os.path.join(run.dir, "inside.txt"))
+"""
+    assert python(code + DIE).returncode == -9
+    (done,) = send()
+    assert done.state == "sent"
+    assert "link.txt" in done.notes[0]
+    assert [file.path for file in connection().backend.runs.list_files("r1")] == ["inside.txt", "own.txt"]

@@ -65,9 +65,11 @@ class LocalRuns(LocalRecord, LocalRunSearch):
                     raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
                 started = runs.add(session, run)
                 values.record(session, started.id, "config", run.config, whole=True)
-                runs.see(session, started.id, at=clock.now())
                 if writer is not None:
                     streams.take(session, started.id, writer, 0)
+                if created_at is None:
+                    return started.run
+                runs.see(session, started.id, at=clock.now())
                 return runs.get(session, run_id).run
             new = writer is None or streams.take(session, found.id, writer, 0)
             if resume == "never" and new:
