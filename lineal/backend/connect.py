@@ -12,7 +12,7 @@ from lineal.core.errors import InvalidSettings, ReadOnly, StoreUnavailable
 from lineal.core.settings import Settings
 
 if TYPE_CHECKING:
-    from lineal.db.session import Database
+    from lineal.db.session import Database, Session
     from lineal.storage.blobs import BlobStore
 
 _memory: dict[str, tuple[Database, BlobStore]] = {}
@@ -47,7 +47,14 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
         raise ReadOnly(f"{folder} can't be made: no permission; set LINEAL_URL to another folder") from None
     except OSError as problem:
         raise StoreUnavailable(f"{folder} can't be used: {problem.strerror}") from None
-    return _joined(open_file(str(folder / "lineal.db")), FolderStore(folder), str(folder), settings)
+    database = open_file(str(folder / "lineal.db"), upgraded=_upgraded)
+    return _joined(database, FolderStore(folder), str(folder), settings)
+
+
+def _upgraded(session: Session) -> None:
+    from lineal.tracking import values
+
+    values.record_all(session)
 
 
 def _in_memory(settings: Settings) -> Backend:

@@ -37,6 +37,7 @@ _COMMANDS = {
     "unlink": "aliases",
     "runs": "runs",
     "run": "run",
+    "reproduce": "reproduce",
     "sync": "sync",
     "lock": "lock",
     "lineage": "lineage",

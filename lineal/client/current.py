@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client import ending
 from lineal.client.artifact import Artifact
@@ -17,6 +17,9 @@ from lineal.client.metrics import Metric
 from lineal.client.outbox import End
 from lineal.client.run import Run, need
 from lineal.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Wait
 
 _lock = threading.RLock()
 _open: list[Run] = []  # the current one is the last
@@ -105,6 +108,11 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
 def define_metric(name: str, *args: Any, **kwargs: Any) -> Metric:
     """`define_metric` of the current run."""
     return need(get()).define_metric(name, *args, **kwargs)
+
+
+def alert(title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
+    """`alert` of the current run."""
+    need(get()).alert(title, text, level, wait_duration)
 
 
 def save(

@@ -59,6 +59,9 @@ class DisabledRun(Run):
     def save(self, glob_str: Any, base_path: Any = None, policy: str = "live") -> list[str]:
         return []
 
+    def alert(self, title: Any, text: Any = "", level: Any = "INFO", wait_duration: Any = None) -> None:
+        pass
+
     def mark_preempting(self) -> None:
         pass
 

@@ -71,7 +71,7 @@ class Outbox:
         self.when_stopped: Callable[[str], None] | None = None
         self.sources: list[Callable[[bool], Rows]] = []  # quick, asked by the thread that writes the journal
         self.chores: list[Callable[[bool], Rows]] = []  # these may take long: the sender's thread asks them
-        self._backend, self._files, self._mark, self._patience_s = backend, files, mark, patience_s
+        self._backend, self._files, self._mark, self.patience_s = backend, files, mark, patience_s
         self._changes: dict[str, Any] = {}
         self._alerts: deque[Alert] = deque()
         self._found: deque[tuple[Rows, list[RunFile]]] = deque()
@@ -151,13 +151,13 @@ class Outbox:
         if self._thread.is_alive():
             self._thread.join(2)  # a signal's handler may hold the lock that it waits for
         if not self._closed:
-            self._sender.finish_chores(self._patience_s)
+            self._sender.finish_chores(self.patience_s)
         with self._lock:
             if not self._closed:
                 self._closed = True
                 self._say(final=True)
                 self._say_end(end)
-        sent = self._sender.close(end.state, end.exit_code, end.message, patience_s=self._patience_s)
+        sent = self._sender.close(end.state, end.exit_code, end.message, patience_s=self.patience_s)
         return sent and all(letter.delivered for letter in self._held)
 
     def abandon(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
@@ -21,8 +21,12 @@ from lineal.client.outbox import End, Outbox
 from lineal.client.summary import Summary
 from lineal.core import names
 from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped, StoreUnavailable
+from lineal.core.settings import environment
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Alerts, Wait
 
 
 class Run:
@@ -46,6 +50,7 @@ class Run:
         self._log = self._history.log
         self._offline, self._primary = offline, primary
         self._before_end: list[Callable[[], None]] = []
+        self._alerts: Alerts | None = None
         self._pid = os.getpid()
         self._preempting = False
         self._ending = threading.RLock()
@@ -217,6 +222,16 @@ class Run:
 
         unwatch(models)
 
+    def alert(self, title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
+        """Records an alert, and sends it to the channels that are configured; INFO, WARN or ERROR.
+
+        The same title within `wait_duration` (seconds, default 60) is counted, not sent. See the page on alerts.
+        """
+        from lineal.client import alerts
+
+        self._check_open()
+        alerts.of_run(self).add(title, text, level, wait_duration)
+
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
         self._preempting = True
@@ -235,6 +250,10 @@ class Run:
             conn = offline.of(conn)
         if use_as is not None:
             names.check_name(use_as, "role")
+        if not (self._offline or isinstance(artifact_or_name, Artifact)) and environment("LINEAL_LOCKED"):
+            from lineal.client.locked import locked
+
+            ref = locked(ref, self._connection.settings)
         if type is not None:
             check_type(conn, ref, type)
         if self._offline:

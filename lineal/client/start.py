@@ -30,7 +30,7 @@ from lineal.core import clock
 from lineal.core.errors import InvalidArgument
 from lineal.core.metadata import check_metadata, check_text, restored
 from lineal.core.names import check_name, texts
-from lineal.core.settings import DEFAULT_PROJECT
+from lineal.core.settings import DEFAULT_PROJECT, environment
 from lineal.tracking.model import Resume
 from lineal.tracking.model import Run as RunRecord
 
@@ -97,7 +97,7 @@ def init(
             "name": _text(name, "name") or ("" if resume or resume_from else new_name()),
             "job_type": _text(job_type, "job_type"),
             "group": _text(group, "group"),
-            "tags": [_text(tag, "a tag") for tag in texts(tags or (), what="tags")],
+            "tags": [*(_text(tag, "a tag") for tag in texts(tags or (), what="tags")), *_own_tags()],
             "notes": _text(notes, "notes"),
             "config": values,
         },
@@ -131,6 +131,15 @@ def _code(switches: Settings) -> Mapping[str, Any]:
     from lineal.client.capture.git import code_facts
 
     return code_facts() if switches.git else {}
+
+
+def _own_tags() -> list[str]:
+    """The tags that the process gives each of its runs by itself."""
+    if not environment("LINEAL_REPRODUCES"):
+        return []
+    from lineal.client.reproduce_result import own_tags
+
+    return own_tags()
 
 
 def parse_point(text: str) -> Point:

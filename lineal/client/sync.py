@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from lineal.backend.wire import batch_from_json
 from lineal.client import leftovers
+from lineal.client.alerts import send_waiting
 from lineal.client.begin import begin
 from lineal.client.connection import Connection
 from lineal.client.journal import NAME, Frame, Journal
@@ -314,6 +315,10 @@ class _Sending:
 
     def _end(self) -> None:
         runs = self._backend.runs
+        alerts = [
+            alert["id"] for frame in self.story if frame.kind == "batch" for alert in frame.facts.get("alerts", ())
+        ]
+        send_waiting(self._backend, self._id, set(alerts))
         if self._finish is not None:
             facts, seq = self._finish.facts, self._finish.facts.get("seq", 0)
             if seq > runs.last_seq(self._id, self._writer):

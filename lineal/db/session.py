@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,16 +96,16 @@ def open_temporary() -> Database:
     return database
 
 
-def open_file(path: str) -> Database:
+def open_file(path: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
     """The rows in the SQLite file at `path`, made when it is not there.
 
-    A file that may not be written is opened read-only. Raises unavailable.newer_format, corrupt.database,
+    A file that may not be written is opened read-only. `upgraded` fills what a former format lacked. Raises unavailable.newer_format, corrupt.database,
     unavailable.read_only where there is nothing to read either.
     """
     folder = os.path.dirname(path)
     writable = os.access(folder, os.W_OK) and (not os.path.exists(path) or os.access(path, os.W_OK))
     if writable:
-        return _ready(Database(_file_engine(path, "rwc")))
+        return _ready(Database(_file_engine(path, "rwc")), upgraded)
     if not os.path.exists(path):
         raise ReadOnly(f"{folder} holds no store and may not be written; set LINEAL_URL to another folder")
     try:
@@ -163,8 +163,8 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
             time.sleep(0.01)
 
 
-def _ready(database: Database) -> Database:
-    """The database with its tables made, or refused when it is of a newer format."""
+def _ready(database: Database, upgraded: Callable[[Session], None] | None = None) -> Database:
+    """The database with its tables made, or refused when it is of a newer format, or an older one to be read only."""
     if (found := _format(database)) is None:
         with database.begin() as session:
             schema.metadata.create_all(session)
@@ -174,14 +174,18 @@ def _ready(database: Database) -> Database:
         raise NewerFormat(
             f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
         )
-    elif int(found) < schema.FORMAT and database.writable:
-        _upgrade(database)
+    elif int(found) < schema.FORMAT:
+        if not database.writable:
+            raise ReadOnly(f"the store has the former format {found}; open it once where it may be written")
+        _upgrade(database, upgraded)
     return database
 
 
-def _upgrade(database: Database) -> None:
+def _upgrade(database: Database, upgraded: Callable[[Session], None] | None) -> None:
     """Adds the tables and columns that the format has gained."""
     with database.begin() as session:
+        if _read_format(session) == str(schema.FORMAT):
+            return  # another process was first
         for table in schema.metadata.sorted_tables:
             there = {row[1] for row in session.exec_driver_sql(f"PRAGMA table_info({table.name})")}
             for column in table.columns if there else ():
@@ -193,16 +197,22 @@ def _upgrade(database: Database) -> None:
             for index in table.indexes:
                 index.create(session, checkfirst=True)
         session.execute(update(schema.meta).where(schema.meta.c.key == "format").values(value=str(schema.FORMAT)))
+        if upgraded is not None:
+            upgraded(session)
 
 
 def _format(database: Database) -> str | None:
     try:
         with database.read() as session:
-            return session.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "format")) or None
+            return _read_format(session)
     except StoreUnavailable as problem:
         if "no such table" in str(problem):
             return None
         raise
+
+
+def _read_format(session: Session) -> str | None:
+    return session.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "format")) or None
 
 
 @contextmanager

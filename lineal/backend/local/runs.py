@@ -9,7 +9,7 @@ from typing import Any, get_args
 from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
-from lineal.core.errors import InvalidArgument, InvalidRef, RunExists, RunNotFound
+from lineal.core.errors import BlobNotFound, CorruptRows, InvalidArgument, InvalidRef, RunExists, RunNotFound
 from lineal.core.metadata import check_metadata, check_text
 from lineal.core.names import REGISTRY, check_name, texts
 from lineal.tracking import runs, streams, values
@@ -37,6 +37,8 @@ class LocalRuns(LocalRecord, LocalRunSearch):
         created_at: datetime | None = None,
         writer: str | None = None,
     ) -> Run:
+        if resume not in (None, *get_args(Resume)):
+            raise InvalidArgument(f"{ascii(resume)[:40]} is no way to resume; say allow, must or never")
         if writer is not None:
             check_name(writer, "writer")
         place = self._here.project_for(project)
@@ -64,7 +66,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
                 if resume == "must":
                     raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
                 started = runs.add(session, run)
-                values.record(session, started.id, "config", run.config, whole=True)
+                values.record(session, started.id, "config", run.config)
                 if writer is not None:
                     streams.take(session, started.id, writer, 0)
                 if created_at is None:
@@ -79,7 +81,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             return runs.get(session, run_id).run
 
     def _again(self, session: Any, found: Started, given: Run, *, named: bool) -> None:
-        config = {**check_metadata(found.run.config, "config", finite=False), **given.config}
+        config = {**_settings(found.run.config), **given.config}
         more = {"name": given.name} if named else {}
         more |= {k: v for k, v in (("notes", given.notes), ("job_type", given.job_type), ("group", given.group)) if v}
         now = clock.now()
@@ -90,7 +92,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
         if given.tags:
             runs.change(session, given.id, {"tags": list(given.tags)})
         if given.config:
-            values.record(session, found.id, "config", config, whole=True)
+            values.record(session, found.id, "config", config)
 
     def finish(
         self,
@@ -106,7 +108,10 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             raise InvalidArgument(
                 f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed, preempted or crashed"
             )
-        self.settle(run_id)
+        try:
+            self.settle(run_id)
+        except (CorruptRows, BlobNotFound):  # a run ends even if not all of its rows can be read any more
+            pass
         with self._here.database.begin() as session:
             begun = runs.get(session, run_id).run.created_at  # a clock may have gone back meanwhile
             told = check_text(message, "message")
@@ -146,7 +151,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
                 runs.change(session, run_id, new)
             for kind in ("config", "summary"):
                 if kind in new:
-                    values.record(session, started.id, kind, new[kind], whole=True)
+                    values.record(session, started.id, kind, new[kind])
             return runs.get(session, run_id).run
 
     def get(self, run_id: str) -> Run:

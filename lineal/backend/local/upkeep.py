@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lineal.backend.local.context import Context
@@ -21,7 +21,7 @@ from lineal.storage.blobs import Place, is_temporary
 from lineal.storage.digest import Digest
 from lineal.storage.gc import Garbage
 from lineal.storage.packs import PackWriter
-from lineal.tracking import streams
+from lineal.tracking import runs, streams
 
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
@@ -44,7 +44,8 @@ class LocalStores(Stores):
         at = clock.now()
         with self._here.database.begin() as session:
             gone = {*garbage.objects, *garbage.rewrites} - index.list_objects(session).keys()
-            if gone or _state(session) != ids.state:
+            taken = {place.digest for place in garbage.dead} & streams.live(session)
+            if gone or taken or _state(session) != ids.state:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
@@ -65,8 +66,9 @@ class LocalStores(Stores):
             state = _state(session)
             decisions, by_ref = self._decide(session)
             recorded = streams.live(session)
-        live = recorded | {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
-        for digest in live - recorded:
+        kept = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
+        live = recorded | kept
+        for digest in kept:
             live |= self._here.manifests.stored(digests.format(digest)).blobs.keys()
         with self._here.database.read() as session:
             garbage = gc.find_garbage(
@@ -161,6 +163,7 @@ class LocalStores(Stores):
             problems += bad.values()
             sound = places.keys() - bad.keys()
         count, missing = self._check_versions(sound)
+        missing += self._check_runs(sound)
         return Check(count, len(places), size, (*problems, *missing), tuple(sorted(garbage)))
 
     def _places(self) -> dict[Digest, Place]:
@@ -269,8 +272,23 @@ class LocalStores(Stores):
         lost = [entry.path for entry in manifest if entry.digest is not None and entry.digest not in sound]
         if not lost:
             return []
-        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        return [Problem("damaged_version", version.ref, f"{version.name}: damaged or gone: {shown}")]
+        return [Problem("damaged_version", version.ref, f"{version.name}: damaged or gone: {_shown(lost)}")]
+
+    def _check_runs(self, sound: set[Digest]) -> list[Problem]:
+        lost: dict[int, dict[str, None]] = {}
+        with self._here.database.read() as session:
+            for id_, what, digest in streams.list_everywhere(session):
+                if digest not in sound:
+                    lost.setdefault(id_, {})[what] = None
+            for id_, what in streams.list_unreadable(session):
+                lost.setdefault(id_, {})[what] = None
+            known = runs.list_by_id(session, lost)
+        found = {known[id_].path: _shown(list(what)) for id_, what in lost.items()}
+        return [Problem("damaged_run", path, f"{path}: damaged or gone: {what}") for path, what in found.items()]
+
+
+def _shown(lost: Sequence[str]) -> str:
+    return ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
 
 
 class _Ids:
@@ -295,8 +313,8 @@ def verify_blobs(here: Context, wanted: Mapping[Digest, str]) -> tuple[int, list
 
 
 def _state(session: Session) -> str:
-    """A text that differs whenever something happened that may decide what is needed."""
-    return f"{versions.state(session)}/{edges.count_uses(session)}/{streams.state(session)}"
+    """A text that differs whenever something happened that may decide which versions are needed."""
+    return f"{versions.state(session)}/{edges.count_uses(session)}"
 
 
 def _fingerprint(decisions: list[Decision], garbage: Garbage) -> str:
