@@ -14,7 +14,7 @@ BIN := .venv/bin
 	touch $@
 
 .venv/dev: .venv/made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,dev,integrations]"
 	touch $@
 
 demo: .venv/demo

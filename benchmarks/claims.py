@@ -59,6 +59,7 @@ CLAIMS = (
 )
 
 ALSO = {
+    "log.long.step": "log 10 scalars, over 100,000 steps",
     "curves.arrow": "the same read of plain Parquet files by pyarrow and numpy",
     "registry.read": "resolve an alias through the SDK",
     "file.get_elsewhere": "download the 2 GiB file once more, into another folder",

@@ -39,6 +39,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("HOME", str(here.home))
     monkeypatch.setenv("LINEAL_URL", str(here.store))
     monkeypatch.setenv("LINEAL_CACHE_DIR", str(here.cache))
+    monkeypatch.setenv("LINEAL_DIR", str(here.cache / "runs"))
     monkeypatch.setenv("LINEAL_USER", "ada")
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.chdir(here.work)

@@ -94,6 +94,7 @@ def test_every_module_can_be_imported(installed):
     code = """
 import importlib, pkgutil, lineal
 names = [m.name for m in pkgutil.walk_packages(lineal.__path__, "lineal.")]
+names = [name for name in names if not name.startswith("lineal.client.integrations.")]  # need their frameworks
 for name in names:
     importlib.import_module(name)
 print(len(names))

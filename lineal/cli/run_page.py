@@ -107,7 +107,19 @@ def _section(title: str, pairs: Sequence[tuple[str, str]]) -> None:
         line(f"  … and {len(pairs) - _MOST} more; --json shows all")
 
 
+def _medium(value: Mapping[str, Any]) -> str:
+    """A logged medium in few words: its kind, how large it is, where its file is."""
+    kind = str(value["_type"]).removesuffix("-file").replace("images/separated", "images")
+    items, title = value.get("items"), value.get("title") or value.get("caption")
+    wide, high = value.get("width") or value.get("ncols"), value.get("height") or value.get("nrows")
+    facts = [f"{len(items)} of them" if isinstance(items, list) else "", str(title or "")]
+    facts += [f"{high} × {wide}" if wide and high else "", str(value.get("path") or "")]
+    return f"({', '.join([kind, *filter(None, facts)])})"
+
+
 def _text(value: Any) -> str:
+    if isinstance(value, dict) and "_type" in value:
+        return shorten(clean(_medium(value)), 200)
     text = json_text(value) if isinstance(value, dict | list | bool) or value is None else number(value)
     return shorten(clean(text), 200)
 

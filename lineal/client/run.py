@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
@@ -19,9 +20,13 @@ from lineal.client.history import History
 from lineal.client.outbox import End, Outbox
 from lineal.client.summary import Summary
 from lineal.core import names
-from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
+from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped, StoreUnavailable
+from lineal.core.settings import environment
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Alerts, Wait
 
 
 class Run:
@@ -41,12 +46,15 @@ class Run:
         self._record, self._connection = record, conn
         self._outbox, self._files = outbox, files
         self.config, self._summary, self._metrics = parts
-        self._history = History(outbox, self._metrics, files.folder, record.last_step + 1)
+        self._history = History(outbox, self._metrics, files, record.last_step + 1)
         self._log = self._history.log
         self._offline, self._primary = offline, primary
         self._before_end: list[Callable[[], None]] = []
+        self._alerts: Alerts | None = None
         self._pid = os.getpid()
         self._preempting = False
+        self._ending = threading.RLock()
+        self._is_ending = False
 
     def __repr__(self) -> str:
         return f"<Run {self.path} ({self.state})>"
@@ -176,6 +184,7 @@ class Run:
         overwrite: bool | None = None,
     ) -> metrics.Metric:
         """Says of a key, or a pattern such as `val/*`, which step it has and how it is summed up (min, mean …)."""
+        self._check_open()
         metric = metrics.define(name, step_metric, step_sync, hidden, summary, goal)
         self._outbox.drain()
         self._metrics.add(metric)
@@ -213,6 +222,16 @@ class Run:
 
         unwatch(models)
 
+    def alert(self, title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
+        """Records an alert, and sends it to the channels that are configured; INFO, WARN or ERROR.
+
+        The same title within `wait_duration` (seconds, default 60) is counted, not sent. See the page on alerts.
+        """
+        from lineal.client import alerts
+
+        self._check_open()
+        alerts.of_run(self).add(title, text, level, wait_duration)
+
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
         self._preempting = True
@@ -224,12 +243,27 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
+        conn = self._connection
+        if self._offline:
+            from lineal.client import offline
+
+            conn = offline.of(conn)
         if use_as is not None:
             names.check_name(use_as, "role")
+        if not (self._offline or isinstance(artifact_or_name, Artifact)) and environment("LINEAL_LOCKED"):
+            from lineal.client.locked import locked
+
+            ref = locked(ref, self._connection.settings)
         if type is not None:
-            check_type(self._connection, ref, type)
-        version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)
-        return Artifact._logged_as(version, self._connection)
+            check_type(conn, ref, type)
+        if self._offline:
+            self._check_open()
+            version = conn.backend.artifacts.resolve(ref)
+            facts = {"ref": ref, "version": version.ref, "digest": version.digest, "role": use_as}
+            self._outbox.say("use", facts)
+        else:
+            version = conn.backend.artifacts.use(ref, self.id, role=use_as)
+        return Artifact._logged_as(version, conn)
 
     def log_artifact(
         self,
@@ -246,11 +280,22 @@ class Run:
         artifact = as_artifact(artifact_or_path, name, type)
         if artifact.logged:
             raise InvalidArgument(f"{artifact.name} is logged already; use_artifact records it as an input")
+        if self._offline:
+            from lineal.client import offline
+
+            self._check_open()
+            facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
+            self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
+            return artifact
         artifact._log(self._connection, project=self.project, run_id=self.id, aliases=aliases or (), tags=tags or ())
         return artifact
 
     def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
         """The version as `registry/<collection>` shows it; a draft is logged first."""
+        if self._offline:
+            raise StoreUnavailable(
+                "linking needs the store, and this run is offline; link the version after `lineal sync`"
+            )
         if not artifact.logged:
             self.log_artifact(artifact)
         return artifact.link(target_path, aliases or ())
@@ -291,17 +336,29 @@ class Run:
 
         if self._pid != os.getpid():
             return
-        if self.state == "running":
-            if self._preempting and end.state == "killed":
-                end = end._replace(state="preempted")
-            for stop in self._before_end:
-                stop()
-            told = self._outbox.close(end if self._primary else end._replace(state=None))
-            self._record = _ended(self._record, end)
-            self._history.halt = self._refuse
-            current.left(self)
-            _farewell(self, told)
+        with self._ending:
+            if self.state == "running" and not self._is_ending:  # a signal's handler may end it while it ends
+                self._is_ending = True
+                try:
+                    self._close(
+                        end._replace(state="preempted") if self._preempting and end.state == "killed" else end
+                    )
+                finally:
+                    self._is_ending = False
         current.left(self)
+
+    def _close(self, end: End) -> None:
+        import logging
+
+        while self._before_end:
+            try:
+                self._before_end.pop()()
+            except Exception:  # the end of a part must not keep the run from its own
+                logging.getLogger("lineal").debug("a part of run %s did not end well", self.id, exc_info=True)
+        told = self._outbox.close(end if self._primary else end._replace(state=None))
+        self._history.halt = self._refuse
+        self._record = _ended(self._record, end)
+        _farewell(self, told)
 
     def __enter__(self) -> Run:
         return self
@@ -335,7 +392,9 @@ class Run:
         """What becomes of the run in a forked child: its rows are the parent's to log."""
         import logging
 
+        self._outbox.journal.close()  # or its lock would outlive the parent
         told: list[bool] = []
+        self._outbox.abandon()
 
         def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
             if not told:
@@ -371,7 +430,9 @@ def _farewell(run: Run, told: bool) -> None:
 
     folder = run._outbox.journal.folder
     run._outbox.journal.close()
-    if told and not run._offline:
+    if run._offline:
+        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
+    elif told:
         shutil.rmtree(folder, ignore_errors=True)
     elif not told:
         logging.getLogger("lineal").warning(

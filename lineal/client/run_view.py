@@ -152,6 +152,11 @@ class RunView:
         return self._record.message
 
     @property
+    def code(self) -> Mapping[str, Any]:
+        """What is known of the source: commit, branch, remote, dirty, program."""
+        return self._record.code
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What is known of the machine, the program and its code."""
         record, code = self._record, self._record.code

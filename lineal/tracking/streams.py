@@ -69,6 +69,12 @@ def take(session: Session, id_: int, writer: str, seq: int) -> bool:
     return True
 
 
+def last_seq(session: Session, id_: int, writer: str) -> int:
+    """The number of the writer's last batch that was taken; -1 for a writer never heard of."""
+    known = session.scalar(_SEQ, {"run": id_, "by": writer})
+    return -1 if known is None else known
+
+
 def add_chunk(session: Session, id_: int, stream: Stream, era: int, data: bytes) -> None:
     """Appends rows as they came in."""
     session.execute(insert(run_chunks).values(run_id=id_, stream=stream, era=era, data=data, size=len(data)))

@@ -319,4 +319,5 @@ def test_nothing_but_store_and_cache_is_written(write, place):
     logged(draft)
     assert sorted(p.name for p in place.work.iterdir()) == ["data"]
     assert list(place.home.iterdir()) == []
+    assert list((place.cache / "runs").iterdir()) == []
     assert sorted(p.name for p in place.work.parent.iterdir()) == ["cache", "home", "store", "work"]

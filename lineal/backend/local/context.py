@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lineal.core import clock
 from lineal.core.errors import CorruptManifest, DigestMismatch, InvalidManifest, VersionNotFound
@@ -14,14 +15,16 @@ from lineal.core.metadata import check_text
 from lineal.core.names import Ref, parse_ref
 from lineal.core.settings import DEFAULT_PROJECT
 from lineal.db.session import Database, Session
-from lineal.registry import aliases, collections, versions
-from lineal.registry.aliases import Mover
-from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
 from lineal.storage import index
 from lineal.storage.blobs import BlobStore, Place, read_blob
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Manifest
+
+if TYPE_CHECKING:  # loaded when a ref is first looked up: a process that only logs needs none of it
+    from lineal.registry import collections
+    from lineal.registry.aliases import Mover
+    from lineal.registry.versions import Placed
 
 _KEPT_ENTRIES = 200_000
 
@@ -42,6 +45,8 @@ class Context:
         self.manifests = Manifests(self.blobs)
 
     def mover(self, why: str = "", at: datetime | None = None) -> Mover:
+        from lineal.registry.aliases import Mover
+
         return Mover(self.user, self.host, at or clock.now(), check_text(why, "why"))
 
     def project_for(self, given: str | None) -> str:
@@ -50,10 +55,14 @@ class Context:
 
     def collection(self, session: Session, ref: Ref, *, deleted: bool = False) -> collections.Found:
         """The collection of `ref`, with the defaults standing in."""
+        from lineal.registry import collections
+
         return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted)
 
     def resolve(self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False) -> Placed:
         """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
+        from lineal.registry import aliases, versions
+
         ref = parse_ref(text)
         project = ref.project or self.project
         if at is None and project is not None and ref.digest_prefix is None:

@@ -61,6 +61,11 @@ class LocalRecord(LocalHistory):
                 self._merge_levels(run_id, stream)  # where it can't, the batch is recorded all the same
         return started.heard
 
+    def last_seq(self, run_id: str, writer: str) -> int:
+        with self._here.database.read() as session:
+            found = runs.find(session, run_id)
+            return -1 if found is None else streams.last_seq(session, found.id, writer)
+
     def _fold(self, run_id: str, stream: Stream, data: bytes) -> _Fold | None:
         """The file of the rows that came in before and of `data`, where there are enough of them for one."""
         with self._here.database.read() as session:
@@ -252,12 +257,17 @@ class LocalRecord(LocalHistory):
 
     # ---- rewind and fork ---------------------------------------------------------------------------------------
 
-    def rewind(self, run_id: str, step: int) -> Run:
+    def rewind(self, run_id: str, step: int, *, writer: str | None = None) -> Run:
         _check_step(step)
+        if writer is not None:
+            check_name(writer, "writer")
         before = self.list_keys(run_id)
         with self._here.database.begin() as session:
             started = runs.get(session, run_id)
-            runs.rewind(session, started, step, at=clock.now())
+            if writer is None or streams.take(session, started.id, writer, 0):
+                runs.rewind(session, started, step, at=clock.now())
+            elif streams.last_seq(session, started.id, writer) > 0:
+                return started.run
         self._summarize(run_id, before)
         return self.get(run_id)
 

@@ -11,11 +11,8 @@ from lineal.core import clock
 from lineal.core.errors import InvalidArgument, RunInUse
 from lineal.core.names import REGISTRY
 from lineal.lineage import edges
-from lineal.registry import collections
-from lineal.tracking import alerts, runs, search, streams
-from lineal.tracking import filters as filters_
+from lineal.tracking import alerts, runs, streams
 from lineal.tracking.model import Alert, Page, Run, RunFile
-from lineal.tracking.search import Question
 
 MAX_LIMIT = 10_000
 
@@ -34,6 +31,10 @@ class LocalRunSearch(Runs):
         after: str | None = None,
         count: bool = False,
     ) -> Page:
+        from lineal.tracking import filters as filters_  # loaded here: a process that only logs never asks
+        from lineal.tracking import search
+        from lineal.tracking.search import Question
+
         if not 0 <= limit <= MAX_LIMIT:
             raise InvalidArgument(f"a page has 0 to {MAX_LIMIT:,} runs, not {limit}")
         at = clock.now()
@@ -46,6 +47,9 @@ class LocalRunSearch(Runs):
         return Page(tuple(known[id_] for id_ in found.ids), found.after, total)
 
     def list_projects(self, *, entity: str | None = None) -> Sequence[str]:
+        from lineal.registry import collections
+        from lineal.tracking import search
+
         with self._here.database.read() as session:
             every = search.list_projects(session, entity) | collections.list_projects(session, entity)
         return sorted(every - {REGISTRY})
