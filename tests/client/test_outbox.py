@@ -242,10 +242,10 @@ def test_a_runs_folder_that_cannot_be_made_is_said_at_the_start(place, monkeypat
 def on_small_disk(installation, tmp_path):
     """Runs a program that finds a disk of 2 MB of its own at the folder given: its exit code, its words."""
 
-    def run(folder, code, *, beside=False):
+    def run(folder, code, *, how="-t tmpfs -o size=2m tmpfs"):
         folder.mkdir(parents=True, exist_ok=True)
         saved = tmp_path / "saved"
-        mount = f'mount -t tmpfs -o size=2m tmpfs "{folder}" && "$@"; code=$?; cp -r "{folder}" "{saved}"; exit $code'
+        mount = f'mount {how} "{folder}" && "$@"; code=$?; cp -r "{folder}" "{saved}"; exit $code'
         prefix = (*UNSHARE, "sh", "-c", mount, "sh")
         can = shutil.which("unshare") and sys.platform == "linux"
         if not can or subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode:
@@ -292,6 +292,33 @@ def test_a_full_disk_below_the_store_is_said_and_what_it_has_stays_whole(place, 
     assert told.connection().backend.store.fsck().problems == ()
     assert cli("sync", "--all").code == 0
     assert len(told.points("run", "t")) == 60
+
+
+STARTING = """
+import lineal
+try:
+    lineal.init(id="run").log({"a": 1})
+except lineal.errors.Unavailable as problem:
+    raise SystemExit(f"said: {problem.message}")
+"""
+
+
+def test_a_runs_folder_that_is_read_only_is_said_at_the_start(place, on_small_disk):
+    code, said, _ = on_small_disk(place.cache / "runs", STARTING, how="-t tmpfs -o ro tmpfs")
+    assert code == 1
+    assert said.startswith("said: no permission to write the run's folder")
+    assert list(told.connection().backend.runs.list().runs) == []
+
+
+def test_a_store_that_is_read_only_is_said_at_the_start_and_stays_as_it_is(place, on_small_disk):
+    with lineal.init(id="before", settings=QUIET) as run:
+        run.log({"a": 1})
+    lineal.client.connection.close_all()
+    code, said, _ = on_small_disk(place.store, STARTING, how=f'-o bind,ro "{place.store}"')
+    assert code == 1
+    assert said.startswith("said: the store is read-only")
+    assert list((place.cache / "runs").iterdir()) == []
+    assert [run.id for run in told.connection().backend.runs.list().runs] == ["before"]
 
 
 def test_logging_as_fast_as_it_can_keeps_memory_flat(installation):
