@@ -35,6 +35,6 @@ def stop() -> None:
     """Stops every server that was started."""
     while _running:
         server, thread, backend = _running.pop()
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         thread.join(10)
         backend.close()

@@ -44,7 +44,11 @@ def router(desk: Desk) -> APIRouter:
 def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
     def endpoint(request: Request, **values: Any) -> Response:
         noun = getattr(desk.of(request), declared.noun)
-        given = {name: wire.from_json(declared.hints[name], value) for name, value in values.items()}
+        given = {
+            name: wire.from_json(declared.hints[name], value)
+            for name, value in values.items()
+            if declared.in_body or value is not None
+        }
         return JSONResponse(wire.strict_json(getattr(noun, declared.name)(**given)))
 
     parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
@@ -55,7 +59,7 @@ def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
 
 
 def _parameter(declared: Declared, name: str) -> inspect.Parameter:
-    """The parameter as FastAPI reads it: from the path, the body, or the query, where JSON stands for what is no text."""
+    """The parameter as FastAPI reads it: from path, body, or query; there JSON stands for what is no text."""
     kind, default = declared.hints[name], declared.parameters[name].default
     if name in declared.in_path:
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
@@ -64,7 +68,7 @@ def _parameter(declared: Declared, name: str) -> inspect.Parameter:
         field = Body(embed=True) if needed else Body(embed=True, default=default)
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=_plain(kind), default=field)
     field = Query() if needed else Query(default=None)
-    shown = kind if _is_text(kind) else typing.Optional[Json[Any]]  # noqa: UP045 - an object at run time
+    shown: Any = kind if _is_text(kind) else Json[Any]
     if not needed:
         shown = typing.Optional[shown]  # noqa: UP045
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=shown, default=field)

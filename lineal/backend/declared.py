@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from lineal.backend import port, port_runs
 from lineal.backend.operation import Operation
 
-NOUNS = {"artifacts": port.Artifacts, "runs": port.Runs, "lineage": port.Lineage, "store": port.Stores}
+NOUNS = {"artifacts": port.Artifacts, "runs": port_runs.Runs, "lineage": port.Lineage, "store": port.Stores}
 _IN_PATH = re.compile(r"{(\w+)}")
 
 
