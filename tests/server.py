@@ -11,6 +11,7 @@ from lineal.api.app import create_app
 from lineal.backend.connect import connect
 from lineal.backend.local.backend import LocalBackend
 from lineal.core import settings
+from lineal.storage.blobs import BlobStore
 
 _running: list[tuple[uvicorn.Server, threading.Thread, LocalBackend]] = []
 
@@ -29,6 +30,11 @@ def start(folder: Path) -> str:
         time.sleep(0.005)
     _running.append((server, thread, backend))
     return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def store() -> BlobStore:
+    """The store behind the server that was started last."""
+    return _running[-1][2].blobs.store
 
 
 def stop() -> None:

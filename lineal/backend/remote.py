@@ -16,6 +16,7 @@ from lineal.backend import port, wire
 from lineal.backend.declared import NOUNS, Declared, operations
 from lineal.backend.remote_blobs import RemoteBlobs
 from lineal.core.errors import StoreUnavailable
+from lineal.core.metadata import check_metadata
 from lineal.core.settings import Settings
 from lineal.storage.manifest import Manifest
 from lineal.tracking.model import Batch
@@ -25,6 +26,7 @@ _TIMEOUT = httpx.Timeout(60, connect=10)
 _TRIES = 5
 _AGAIN = {429, 502, 503, 504}
 _LONGEST_PAUSE_S = 20
+_MAX_JSON_BYTES = 64 << 20
 
 
 class Http:
@@ -136,9 +138,13 @@ def _method(declared: Declared) -> Callable[..., Any]:
         values = {**dict(zip(names, given, strict=False)), **named}
         if len(given) > len(names) or not values.keys() <= set(names):
             raise TypeError(f"{declared.noun}.{declared.name} takes {', '.join(names)}")
+        for name, value in values.items():
+            if isinstance(value, Mapping):  # refused here, where the value still is what the caller gave
+                check_metadata(value, name, finite=False, max_bytes=_MAX_JSON_BYTES)
         where = path.format(**{name: _quoted(values.pop(name)) for name in declared.in_path})
         if declared.in_body:
-            answer = self._http.ask(method, where, json=wire.strict_json(values))
+            body = json.dumps(wire.strict_json(values)).encode()
+            answer = self._http.ask(method, where, content=body, headers={"Content-Type": "application/json"})
         else:
             answer = self._http.ask(method, where, params=_query(values))
         return wire.from_json(returns, answer.json())
