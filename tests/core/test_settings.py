@@ -247,3 +247,15 @@ def test_a_file_of_channels_that_cant_be_read_is_refused(place):
     file.write_bytes(b"\xff")
     with pytest.raises(InvalidSettings, match=r"alerts\.txt"):
         alert_urls()
+
+
+def test_a_variable_has_a_default_inside_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACT_C", raising=False)
+    with pytest.raises(RuntimeError), settings.with_default("FACT_C", "ours"):
+        assert settings.environment("FACT_C") == "ours"
+        raise RuntimeError
+    assert settings.environment("FACT_C") is None
+    monkeypatch.setenv("FACT_C", "theirs")
+    with settings.with_default("FACT_C", "ours"):
+        assert settings.environment("FACT_C") == "theirs"
+    assert settings.environment("FACT_C") == "theirs"
