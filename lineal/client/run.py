@@ -357,8 +357,8 @@ class Run:
                 logging.getLogger("lineal").debug("a part of run %s did not end well", self.id, exc_info=True)
         told = self._outbox.close(end if self._primary else end._replace(state=None))
         self._history.halt = self._refuse
-        self._record = _ended(self._record, end)
-        _farewell(self, told)
+        self._record = ending.ended(self._record, end)
+        ending.farewell(self.id, self._outbox.journal, told=told, offline=self._offline)
 
     def __enter__(self) -> Run:
         return self
@@ -415,29 +415,6 @@ class Run:
             raise RunStopped(f"run {self.id} was asked to stop by {by}")
 
         self._history.halt = stop
-
-
-def _ended(record: RunRecord, end: End) -> RunRecord:
-    from dataclasses import replace
-
-    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
-
-
-def _farewell(run: Run, told: bool) -> None:
-    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
-    import logging
-    import shutil
-
-    folder = run._outbox.journal.folder
-    run._outbox.journal.close()
-    if run._offline:
-        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
-    elif told:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not told:
-        logging.getLogger("lineal").warning(
-            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
-        )
 
 
 def as_artifact(artifact_or_path: Artifact | PathLike, name: str | None, type: str | None) -> Artifact:
