@@ -52,8 +52,9 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
 
 
 def _upgraded(session: Session) -> None:
-    from lineal.tracking import values
+    from lineal.tracking import runs, values
 
+    runs.see_all(session)
     values.record_all(session)
 
 

@@ -7,25 +7,23 @@ thread, so that the program unwinds as it would by itself.
 from __future__ import annotations
 
 import atexit
-import logging
 import os
-import shutil
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lineal.client.journal import Journal
 from lineal.client.outbox import End
 from lineal.core.errors import RunStopped
-from lineal.tracking.model import Run
+from lineal.tracking.model import Run as RunRecord
 
-_log = logging.getLogger("lineal")
+if TYPE_CHECKING:
+    from lineal.client.run import Run
+
 _MAX_MESSAGE = 64 << 10
 _TERMINATED = 128 + signal.SIGTERM
 _how = End("finished")
@@ -58,22 +56,6 @@ def _of_exit(code: Any) -> End:
     return End(
         "failed", code if isinstance(code, int) else 1, "" if isinstance(code, int) else str(code)[:_MAX_MESSAGE]
     )
-
-
-def ended(record: Run, end: End) -> Run:
-    """The run as it is once it has ended so."""
-    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
-
-
-def farewell(run_id: str, journal: Journal, *, told: bool, offline: bool) -> None:
-    """Leaves nothing behind of a run that the store was told of, and says where the rest of another one is."""
-    journal.close()
-    if offline:
-        _log.info("run %s is in %s; send it with: lineal sync %s", run_id, journal.folder, journal.folder)
-    elif told:
-        shutil.rmtree(journal.folder, ignore_errors=True)
-    else:
-        _log.warning("run %s is not wholly in the store; send the rest with: lineal sync %s", run_id, journal.folder)
 
 
 def watch(end_all: Callable[[End], None]) -> None:
@@ -153,3 +135,27 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     _signalled = True
     _how = _of_exit(_TERMINATED)
     raise SystemExit(_TERMINATED)
+
+
+def ended(record: RunRecord, end: End) -> RunRecord:
+    """The record of a run that ended so."""
+    from dataclasses import replace
+
+    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
+
+
+def farewell(run: Run, told: bool) -> None:
+    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
+    import logging
+    import shutil
+
+    folder = run._outbox.journal.folder
+    run._outbox.journal.close()
+    if run._offline:
+        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
+    elif told:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif not told:
+        logging.getLogger("lineal").warning(
+            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
+        )

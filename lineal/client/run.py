@@ -243,27 +243,20 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
-        conn = self._connection
+        if use_as is not None:
+            names.check_name(use_as, "role")
         if self._offline:
             from lineal.client import offline
 
-            conn = offline.of(conn)
-        if use_as is not None:
-            names.check_name(use_as, "role")
-        if not (self._offline or isinstance(artifact_or_name, Artifact)) and environment("LINEAL_LOCKED"):
+            return offline.use(self, ref, type, use_as)
+        if not isinstance(artifact_or_name, Artifact) and environment("LINEAL_LOCKED"):
             from lineal.client.locked import locked
 
             ref = locked(ref, self._connection.settings)
         if type is not None:
-            check_type(conn, ref, type)
-        if self._offline:
-            self._check_open()
-            version = conn.backend.artifacts.resolve(ref)
-            facts = {"ref": ref, "version": version.ref, "digest": version.digest, "role": use_as}
-            self._outbox.say("use", facts)
-        else:
-            version = conn.backend.artifacts.use(ref, self.id, role=use_as)
-        return Artifact._logged_as(version, conn)
+            check_type(self._connection, ref, type)
+        version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)
+        return Artifact._logged_as(version, self._connection)
 
     def log_artifact(
         self,
@@ -283,10 +276,7 @@ class Run:
         if self._offline:
             from lineal.client import offline
 
-            self._check_open()
-            facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
-            self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
-            return artifact
+            return offline.log(self, artifact, aliases or (), tags or ())
         artifact._log(self._connection, project=self.project, run_id=self.id, aliases=aliases or (), tags=tags or ())
         return artifact
 
@@ -358,7 +348,7 @@ class Run:
         told = self._outbox.close(end if self._primary else end._replace(state=None))
         self._history.halt = self._refuse
         self._record = ending.ended(self._record, end)
-        ending.farewell(self.id, self._outbox.journal, told=told, offline=self._offline)
+        ending.farewell(self, told)
 
     def __enter__(self) -> Run:
         return self

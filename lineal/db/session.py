@@ -99,8 +99,8 @@ def open_temporary() -> Database:
 def open_file(path: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
     """The rows in the SQLite file at `path`, made when it is not there.
 
-    A file that may not be written is opened read-only. `upgraded` fills what a former format lacked. Raises unavailable.newer_format, corrupt.database,
-    unavailable.read_only where there is nothing to read either.
+    A file that may not be written is opened read-only; `upgraded` fills in what a former format lacked. Raises
+    unavailable.newer_format, corrupt.database, unavailable.read_only where there is nothing to read either.
     """
     folder = os.path.dirname(path)
     writable = os.access(folder, os.W_OK) and (not os.path.exists(path) or os.access(path, os.W_OK))

@@ -281,7 +281,7 @@ def merge(sources: Sequence[Source]) -> Iterator[pa.Table]:
     """The points of all sources (oldest first), sorted, in tables that are each behind the one before."""
     import pyarrow as pa
 
-    for bounds in _portions(sources):
+    for bounds in _portions(sources) if sources else ():
         table = ordered(pa.concat_tables([source.read(bounds) for source in sources]))
         if table.num_rows:
             yield table
@@ -316,7 +316,7 @@ def _sizes(sources: Sequence[Source], spans: Sequence[Span]) -> dict[str, float]
     alone = {span.first for span in spans if span.first == span.last}
     for span in spans:
         if span.first == span.last:
-            sizes[span.first] += span.points
+            sizes[span.first] = sizes.get(span.first, 0.0) + span.points  # outside of a window, it is of no source
     for key in sizes.keys() - alone:
         sizes[key] = shared / len(sizes.keys() - alone)
     return sizes

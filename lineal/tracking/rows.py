@@ -5,8 +5,8 @@
 The header is `{"writer": text, "rows": n, "blocks": [{"kind", "at", "keys", "bytes"}]}`. The body starts with the n
 steps (int64) and the n times (float64, s since 1970); then come the blocks' values, key after key: 8 bytes each of
 kind `f` (float64) and `i` (int64), a JSON list for kind `j`. `at` lists the ranges of rows that have the keys (start,
-end, start, end …), null for all. Numbers are little-endian, steps not negative. Only chunks of up to 1 MiB are made smaller
-by zlib, so that a small one can't become a huge one.
+end, start, end …), null for all. Numbers are little-endian, steps not negative. Only chunks of up to 1 MiB are made
+smaller by zlib, so that a small one can't become a huge one.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from lineal.backend.connect import connect
+from lineal.backend.local import record
 from lineal.backend.port import Backend
 from lineal.core import errors, settings
 from lineal.registry.model import Version
@@ -18,6 +19,8 @@ from lineal.storage.cache import Cache
 from lineal.storage.manifest import Manifest
 from lineal.storage.pull import pull
 from lineal.storage.transfer import Push
+from lineal.tracking.model import Batch
+from lineal.tracking.rows import Row, encode
 
 PACK_LIMIT = 64 << 10
 
@@ -130,6 +133,45 @@ def work_read(folder: Path, backend: Backend, cache: Cache, name: str, ref: str)
         n += 1
         pull(backend.artifacts.manifest(version.digest).entries, backend.blobs, target, cache)
         say(f"done {target}")
+
+
+def merge_often() -> None:
+    """Makes rows become files, and files larger ones, many times as soon as they would."""
+    record._TAIL_CHUNKS, record._FAN_IN = 12, 3
+
+
+def work_record(folder: Path, backend: Backend, cache: Cache, run: str, writer: str, count: str) -> None:
+    """Appends `count` batches to the run, most of one row, some of many; each step is there once."""
+    merge_often()
+    say("ready")
+    step = 0
+    for n in range(int(count)):
+        rows: list[Row] = [(step + k, float(n), {writer: step + k}) for k in range(2000 if n % 20 == 7 else 1)]
+        step += len(rows)
+        backend.runs.append(run, writer, n + 1, Batch({"history": encode(rows, writer)}, last_step=step - 1))
+        say(f"done {step}")
+
+
+def work_end(folder: Path, backend: Backend, cache: Cache, run: str) -> None:
+    """Ends the run and resumes it, again and again."""
+    merge_often()
+    say("ready")
+    while not (folder / "stop").exists():
+        backend.runs.finish(run)
+        say("done finish")
+        backend.runs.start(run, resume="must")
+
+
+def work_watch(folder: Path, backend: Backend, cache: Cache, run: str, writer: str) -> None:
+    """Reads what the writer recorded again and again: there is never less of it, and never a gap."""
+    say("ready")
+    before = 0
+    while not (folder / "stop").exists():
+        steps, values = backend.runs.columns(run, [writer])[writer]
+        assert list(steps) == list(values) == list(range(len(steps)))
+        assert len(steps) >= before
+        before = len(steps)
+    say(f"done {before}")
 
 
 def main(what: str, folder: Path, *arguments: str) -> None:
