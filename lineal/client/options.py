@@ -76,7 +76,8 @@ def _checked(settings: Settings) -> Settings:
         raise InvalidArgument("system_interval_s must be more than 0")
     if not 0 <= settings.patience_s <= _MAX_PATIENCE_S:
         raise InvalidArgument("patience_s must be from 0 to a week")
-    if settings.label is not None and not (isinstance(settings.label, str) and len(settings.label) <= _MAX_LABEL):
-        raise InvalidArgument(f"label is a text of at most {_MAX_LABEL} characters")
+    label = "" if settings.label is None else settings.label
+    if not isinstance(label, str) or len(label) > _MAX_LABEL or not label.isprintable():
+        raise InvalidArgument(f"label is a text of at most {_MAX_LABEL} printable characters")
     texts(settings.variables, what="variables")
     return settings

@@ -44,6 +44,7 @@ def test_settings_of_wandb_are_understood_or_left_out_with_a_warning(caplog):
         ({"patience_s": float("inf")}, "patience_s"),
         ({"label": "x" * 65}, "label"),
         ({"label": 3}, "label"),
+        ({"label": "a\nb"}, "label"),
         ({"variables": "PATH"}, "list of texts"),
     ],
 )
