@@ -47,7 +47,7 @@ def _lock(refs: tuple[str, ...], pins: dict[str, Pin], where: Path) -> int:
     conn = here(mode="online")
     for ref in refs:
         version = fetch(conn, ref)
-        pins[ref] = locks.Pin(version.ref, version.digest)
+        pins = locks.put(pins, ref, locks.Pin(version.ref, version.digest), conn.settings)
         line(f"{ref} is {version.ref}.")
     if refs:
         locks.write(where, pins)
@@ -61,9 +61,11 @@ def _lock(refs: tuple[str, ...], pins: dict[str, Pin], where: Path) -> int:
 
 
 def _check(refs: tuple[str, ...], pins: dict[str, Pin], where: Path) -> int:
+    from lineal.client.lock import key
+
     store = here(mode="online").backend.artifacts
     moved = 0
-    for ref in refs or pins:
+    for ref in map(key, refs or pins):
         if ref not in pins:
             raise InvalidArgument(f"{ref} is not in {where.absolute()}; lock it: lineal lock {ref}")
         pin = pins[ref]

@@ -39,7 +39,7 @@ PATIENCE_S = 10.0
 _MOST_WAITING = 100
 _TITLES = 1000
 _TOO_LATE = "failed: the run ended before it was sent"
-_making = threading.Lock()
+_making = threading.RLock()
 _log = logging.getLogger("lineal")
 
 
@@ -179,12 +179,11 @@ class Alerts:
     # ---- the threads -------------------------------------------------------------------------------------------
 
     def _tell(self, final: bool) -> Mapping[Any, Any]:
-        """What is new, to the outbox. It asks while it holds its own lock, so ours is let go of before we answer."""
+        """What is new, to the outbox, in order whoever asks. It may hold its own lock, and `alert` takes none."""
         with self._condition:
-            changed = [entry.alert for entry in self._changed.values()]
+            for entry in self._changed.values():
+                self._outbox.alert(entry.alert)
             self._changed.clear()
-        for alert in changed:
-            self._outbox.alert(alert)
         return {}
 
     def _run(self) -> None:

@@ -98,14 +98,17 @@ class Config(MutableMapping[str, Any]):
     A key that has a value keeps it, unless `update(..., allow_val_change=True)` says otherwise.
     """
 
-    def __init__(self, values: Mapping[str, Any], record: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, values: Mapping[str, Any], record: Callable[[Callable[[], dict[str, Any]]], None]) -> None:
+        """`record` is given what tells the values at any later time; it refuses a change by raising."""
         own = self.__dict__
         own["_record"], own["_values"], own["_lock"] = record, {}, threading.RLock()
         own["_values"] = self._sections(checked(values))
+        own["_size"] = len(json.dumps(values))
 
     _values: dict[str, Any]
-    _record: Callable[[dict[str, Any]], None]
+    _record: Callable[[Callable[[], dict[str, Any]]], None]
     _lock: threading.RLock
+    _size: int  # of all that was ever set, as JSON
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -161,24 +164,34 @@ class Config(MutableMapping[str, Any]):
                         f"config {key!r} is {str(self._values[key])[:80]} already; pass allow_val_change=True to "
                         "config.update to change it"
                     )
-            self._become(self._values | self._sections(given))
+            self._become(self._values | self._sections(given), len(json.dumps(given)))
 
     def setdefaults(self, values: Any) -> None:
         """Sets those keys that have no value yet."""
         self.update({key: value for key, value in of(values).items() if key not in self._values})
 
-    def _become(self, values: dict[str, Any]) -> None:
-        self._record(checked(values))
-        self.__dict__["_values"] = values
+    def _become(self, values: dict[str, Any], added: int = 0) -> None:
+        size = self._size + added
+        if size > MAX_BYTES:  # perhaps: what was replaced is counted too
+            checked(values)
+            size = len(json.dumps(values))
+        before, self.__dict__["_values"] = self._values, values
+        try:
+            self._record(self.as_dict)
+        except BaseException:
+            self.__dict__["_values"] = before
+            raise
+        self.__dict__["_size"] = size
 
     def _sections(self, values: Mapping[str, Any]) -> dict[str, Any]:
         def record() -> None:
-            self._record(checked(self._values))
+            checked(self._values)
+            self._record(self.as_dict)
 
         return {key: Section(item, record) if isinstance(item, dict) else item for key, item in values.items()}
 
 
-def _nowhere(_values: Mapping[str, Any]) -> None:
+def _nowhere(_now: Callable[[], Mapping[str, Any]]) -> None:
     """Records nothing: a copy of a config is no run's."""
 
 

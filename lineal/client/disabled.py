@@ -97,7 +97,8 @@ class DisabledRun(Run):
         return artifact
 
     def _change(self, **new: Any) -> None:
-        self._record = replace(self._record, **new)
+        shown: dict[str, Any] = {key: tuple(value) if key == "tags" else value for key, value in new.items()}
+        self._record = replace(self._record, **shown)
 
     def _end(self, end: End) -> None:
         from lineal.client import current

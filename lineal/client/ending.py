@@ -15,10 +15,14 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client.outbox import End
 from lineal.core.errors import RunStopped
+from lineal.tracking.model import Run as RunRecord
+
+if TYPE_CHECKING:
+    from lineal.client.run import Run
 
 _MAX_MESSAGE = 64 << 10
 _TERMINATED = 128 + signal.SIGTERM
@@ -131,3 +135,27 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     _signalled = True
     _how = _of_exit(_TERMINATED)
     raise SystemExit(_TERMINATED)
+
+
+def ended(record: RunRecord, end: End) -> RunRecord:
+    """The record of a run that ended so."""
+    from dataclasses import replace
+
+    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
+
+
+def farewell(run: Run, told: bool) -> None:
+    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
+    import logging
+    import shutil
+
+    folder = run._outbox.journal.folder
+    run._outbox.journal.close()
+    if run._offline:
+        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
+    elif told:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif not told:
+        logging.getLogger("lineal").warning(
+            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
+        )

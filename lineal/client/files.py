@@ -37,7 +37,7 @@ class RunFiles:
         self.folder = folder
         self._connection = conn
         self._waiting: list[_Waiting] = []
-        self._at_end: dict[tuple[str, str], None] = {}
+        self._at_end: dict[tuple[str, str, str], None] = {}
         self._stored: dict[str, tuple[int, int, int, int]] = {}
         self._told_waiting = False
         self._lock = threading.RLock()
@@ -53,11 +53,11 @@ class RunFiles:
         pattern, top = os.fspath(pattern), os.path.abspath(base if base is not None else os.getcwd())
         if not isinstance(pattern, str) or "\0" in pattern:
             raise InvalidArgument("a pattern is a text without NUL characters")
-        pattern = os.path.join(os.getcwd(), pattern)
-        found = list(_found(pattern, top))
+        where = os.getcwd()
+        found = list(_found(pattern, where, top))
         with self._lock:
             if policy != "now":
-                self._at_end[os.path.abspath(pattern), top] = None
+                self._at_end[pattern, where, top] = None
             if policy != "end":
                 self._waiting += found
         if not found and policy == "now":
@@ -89,7 +89,7 @@ class RunFiles:
             waiting, self._waiting = self._waiting, []
         if final:
             waiting += self._last()
-        changed = [item for item in dict.fromkeys(waiting) if self._changed(item)]
+        changed = [item for item in {item.path: item for item in waiting}.values() if self._changed(item)]
         if not changed:
             return []
         try:
@@ -112,9 +112,9 @@ class RunFiles:
                 file = os.path.join(folder, name)
                 if not name.startswith(".new-"):
                     found.append(_Waiting(os.path.relpath(file, self.folder), file))
-        for pattern, top in self._at_end:
+        for pattern, where, top in self._at_end:
             try:
-                found += _found(pattern, top)
+                found += _found(pattern, where, top)
             except Error as problem:
                 _log.warning("%s is not saved: %s", ascii(pattern), problem.message)
         return found
@@ -169,12 +169,12 @@ class RunFiles:
         return RunFile(source.path, digests.format(digest), size)
 
 
-def _found(pattern: str, top: str) -> Iterator[_Waiting]:
-    """The files that fit the absolute pattern, each with what follows `top` in its path, else its own name."""
+def _found(pattern: str, where: str, top: str) -> Iterator[_Waiting]:
+    """The files that fit the pattern, seen from the folder `where`, each with what follows `top`, else its name."""
     import glob
 
-    where = os.getcwd() + os.sep if pattern.startswith(os.getcwd() + os.sep) else ""  # its name may hold brackets
-    paths = [pattern] if os.path.isfile(pattern) else glob.glob(pattern[len(where) :], root_dir=where, recursive=True)
+    alone = os.path.isfile(os.path.join(where, pattern))  # its name may hold brackets
+    paths = [pattern] if alone else glob.glob(pattern, root_dir=where, recursive=True)
     for file in sorted(os.path.abspath(os.path.join(where, path)) for path in paths):
         if os.path.isfile(file):
             inside = os.path.commonpath([top, file]) == top

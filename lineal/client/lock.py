@@ -99,6 +99,18 @@ def find(conn: Connection, ref: str) -> Version | None:
     return version if version is None or pin is None or version.digest == pin.digest else None
 
 
+def key(text: str) -> str:
+    """The ref as a lock names it: `digits:latest` for `digits`. Raises invalid.ref."""
+    ref = parse_ref(text)
+    return text if ref.pinned or ref.alias is not None else f"{text.partition(':')[0]}:{LATEST}"
+
+
+def put(pins: Mapping[str, Pin], ref: str, pin: Pin, settings: Settings) -> dict[str, Pin]:
+    """The pins with this one for the ref, in the place of any for a ref that means the same."""
+    others = {text: old for text, old in pins.items() if whole(text, settings) != whole(ref, settings)}
+    return {**others, key(ref): pin}
+
+
 def whole(text: str, settings: Settings) -> str:
     """The ref with all its parts, the same for all ways to write it. Raises invalid.ref."""
     ref = parse_ref(text)

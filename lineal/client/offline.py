@@ -12,7 +12,14 @@ from lineal.client import lock
 from lineal.client.connection import Connection
 from lineal.core import names
 from lineal.core.clock import new_id
-from lineal.core.errors import BlobNotFound, EmptyArtifact, SourceChanged, StoreUnavailable, VersionNotFound
+from lineal.core.errors import (
+    BlobNotFound,
+    EmptyArtifact,
+    InvalidArgument,
+    SourceChanged,
+    StoreUnavailable,
+    VersionNotFound,
+)
 from lineal.core.metadata import check_metadata, check_text
 from lineal.registry.model import Version
 from lineal.storage import copies
@@ -25,6 +32,7 @@ from lineal.storage.sources import Source, state_of
 if TYPE_CHECKING:
     from lineal.backend.port import Backend
     from lineal.client.artifact import Artifact
+    from lineal.client.run import Run
 
 _SOURCE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -33,6 +41,27 @@ _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 def of(conn: Connection) -> Connection:
     """The connection, or one to the cache alone where the settings say offline."""
     return OfflineConnection(conn) if conn.settings.mode == "offline" else conn
+
+
+def use(run: Run, ref: str, type: str | None, role: str | None) -> Artifact:
+    """The version that the ref means here, said to be an input of the run. Raises not_found.version or .blob."""
+    from lineal.client.artifact import Artifact
+
+    run._check_open()
+    conn = OfflineConnection(run._connection)
+    version = conn.backend.artifacts.resolve(ref)
+    if type is not None and version.type != type:
+        raise InvalidArgument(f"{version.name} is a {version.type!r}, not a {type!r}")
+    run._outbox.say("use", {"ref": ref, "version": version.ref, "digest": version.digest, "role": role})
+    return Artifact._logged_as(version, conn)
+
+
+def log(run: Run, artifact: Artifact, aliases: Sequence[str], tags: Sequence[str]) -> Artifact:
+    """The artifact, kept in the run's folder and said to be an output of the run. Raises as `keep` does."""
+    run._check_open()
+    facts, manifest = keep(artifact, run._outbox.journal.folder, aliases, tags)
+    run._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
+    return artifact
 
 
 class OfflineConnection(Connection):

@@ -31,7 +31,7 @@ _BATCH_BYTES = 64 << 20
 _JOURNAL_BYTES = 32 << 20  # sent frames are kept up to here, then forgotten
 _MEMORY_BYTES = 4 << 20  # of rows on their way; what the journal has is read back from there beyond
 _HELD_BYTES = 64 << 20  # what is kept in memory while the journal can't be written
-_BACKLOG_BYTES = 64 << 20  # beyond so much on its way to a store that takes it, the journal waits a little
+_BACKLOG_BYTES = 4 << 20  # beyond so much on its way to a store that takes it, `log` waits
 _log = logging.getLogger("lineal")
 Rows = Mapping[Stream, list[Row]]
 
@@ -72,7 +72,7 @@ class Outbox:
         self.sources: list[Callable[[bool], Rows]] = []  # quick, asked by the thread that writes the journal
         self.chores: list[Callable[[bool], Rows]] = []  # these may take long: the sender's thread asks them
         self._backend, self._files, self._mark, self.patience_s = backend, files, mark, patience_s
-        self._changes: deque[dict[str, Any]] = deque()
+        self._changes: dict[str, Any] = {}
         self._alerts: deque[Alert] = deque()
         self._found: deque[tuple[Rows, list[RunFile]]] = deque()
         self._rows: list[Row] = []
@@ -101,14 +101,20 @@ class Outbox:
     # ---- what the training says --------------------------------------------------------------------------------
 
     def crowded(self) -> None:
-        """Waits until the thread has caught up, where rows came faster than it takes them."""
+        """Waits until the threads have caught up, where rows came faster than they take them."""
         self._wake.put(None)
         while len(self.queue) > self.limit and self._thread.is_alive():
             time.sleep(0.0005)
+        asked = time.monotonic()
+        while self._overtaken() and self._thread.is_alive():
+            time.sleep(0.001)
+            if time.monotonic() - asked > 0.02:
+                self._wake.put(None)
+                asked = time.monotonic()
 
     def change(self, **facts: Any) -> None:
-        """Says the whole of `config`, `metrics`, `environment` or `code` anew."""
-        self._changes.append(facts)
+        """Says the whole of `config`, `metrics`, `environment` or `code` anew, or what will tell it."""
+        self._changes.update(facts)
 
     def alert(self, alert: Alert) -> None:
         """Records the alert, or what became of it."""
@@ -135,12 +141,15 @@ class Outbox:
                 self.limit = max(1, _POINTS_WAITING // max(1, points))
 
     def flush(self) -> None:
-        """Says everything now; the sender takes it to the store."""
+        """Says everything now, and waits until it is in the store where there is one that takes it."""
         self._say(final=False)
+        self._sender.wake()
+        until = time.monotonic() + self.patience_s
+        while not self._sender.idle and self._thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.001)
 
     def close(self, end: End) -> bool:
         """Ends the threads after everything is said; False where the store could not be told it all."""
-        until = time.monotonic() + self.patience_s
         self._end = end
         self._wake.put(None)
         if self._thread.is_alive():
@@ -152,7 +161,7 @@ class Outbox:
                 self._closed = True
                 self._say(final=True)
                 self._say_end(end)
-        sent = self._sender.close(end.state, end.exit_code, end.message, until=until)
+        sent = self._sender.close(end.state, end.exit_code, end.message, patience_s=self.patience_s)
         return sent and all(letter.delivered for letter in self._held)
 
     def abandon(self) -> None:
@@ -185,9 +194,22 @@ class Outbox:
             self._said_at = time.monotonic()
             self._seq += 1
             self._sender.post(Letter(self._seq, Batch()))
+        self._trim()
         self._sender.wake()
-        if self._sender.waiting_bytes > _BACKLOG_BYTES:
-            time.sleep(INTERVAL_S / 2)
+
+    def _overtaken(self) -> bool:
+        """Whether too much is on its way to a store that takes it; one that stands still is no reason to wait."""
+        much = self._sender.waiting_bytes > _BACKLOG_BYTES or self.journal.size - self._start > 2 * _JOURNAL_BYTES
+        return much and self._sender.moving
+
+    def _trim(self) -> None:
+        """Forgets what was sent, once it is much."""
+        if self._backend is None or self.journal.size - self._start <= _JOURNAL_BYTES:
+            return
+        with self._lock:
+            if self._sender.idle and not self._held:
+                with suppress(OSError):
+                    self.journal.clear(self._start)
 
     def _do_chores(self, final: bool) -> None:
         """In the sender's thread: what may take long."""
@@ -213,8 +235,16 @@ class Outbox:
                 self.last_step = max(self.last_step, rows["history"][-1][0])
             files = self._collect(more, rows)
             facts: dict[str, Any] = {}
-            for waiting in _all(self._changes):
-                facts |= waiting
+            later: dict[str, Any] = {}
+            with suppress(KeyError):  # taken one by one, since any thread may add some meanwhile
+                while True:
+                    name, value = self._changes.popitem()
+                    try:
+                        facts[name] = value() if callable(value) else value
+                    except RuntimeError:  # it is being changed, and will be said when that is done
+                        later[name] = value
+            for name, value in later.items():
+                self._changes.setdefault(name, value)
             batches = [Batch(encoded, self.last_step) for encoded in self._encoded(rows)]
             summary, alerts = self.summary.take(), _all(self._alerts)
             if summary or alerts or facts:
@@ -263,9 +293,7 @@ class Outbox:
         self._seq += 1
         self._said_at = time.monotonic()
         letter = Letter(self._seq, self._sound(batch))
-        if self._backend is not None and self._sender.idle and self.journal.size - self._start > _JOURNAL_BYTES:
-            with suppress(OSError):
-                self.journal.clear(self._start)
+        self._trim()
         self._held = [held for held in self._held if not held.delivered]
         self._held.append(letter)
         self._write_held()

@@ -243,27 +243,20 @@ class Run:
     ) -> Artifact:
         """The version, pinned, recorded as an input of the run in the role `use_as`. Raises not_found.*."""
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
-        conn = self._connection
+        if use_as is not None:
+            names.check_name(use_as, "role")
         if self._offline:
             from lineal.client import offline
 
-            conn = offline.of(conn)
-        if use_as is not None:
-            names.check_name(use_as, "role")
-        if not (self._offline or isinstance(artifact_or_name, Artifact)) and environment("LINEAL_LOCKED"):
+            return offline.use(self, ref, type, use_as)
+        if not isinstance(artifact_or_name, Artifact) and environment("LINEAL_LOCKED"):
             from lineal.client.locked import locked
 
             ref = locked(ref, self._connection.settings)
         if type is not None:
-            check_type(conn, ref, type)
-        if self._offline:
-            self._check_open()
-            version = conn.backend.artifacts.resolve(ref)
-            facts = {"ref": ref, "version": version.ref, "digest": version.digest, "role": use_as}
-            self._outbox.say("use", facts)
-        else:
-            version = conn.backend.artifacts.use(ref, self.id, role=use_as)
-        return Artifact._logged_as(version, conn)
+            check_type(self._connection, ref, type)
+        version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)
+        return Artifact._logged_as(version, self._connection)
 
     def log_artifact(
         self,
@@ -283,10 +276,7 @@ class Run:
         if self._offline:
             from lineal.client import offline
 
-            self._check_open()
-            facts, manifest = offline.keep(artifact, self._outbox.journal.folder, aliases or (), tags or ())
-            self._outbox.say("log", facts, {"manifest": manifest.to_bytes()})
-            return artifact
+            return offline.log(self, artifact, aliases or (), tags or ())
         artifact._log(self._connection, project=self.project, run_id=self.id, aliases=aliases or (), tags=tags or ())
         return artifact
 
@@ -357,8 +347,8 @@ class Run:
                 logging.getLogger("lineal").debug("a part of run %s did not end well", self.id, exc_info=True)
         told = self._outbox.close(end if self._primary else end._replace(state=None))
         self._history.halt = self._refuse
-        self._record = _ended(self._record, end)
-        _farewell(self, told)
+        self._record = ending.ended(self._record, end)
+        ending.farewell(self, told)
 
     def __enter__(self) -> Run:
         return self
@@ -415,29 +405,6 @@ class Run:
             raise RunStopped(f"run {self.id} was asked to stop by {by}")
 
         self._history.halt = stop
-
-
-def _ended(record: RunRecord, end: End) -> RunRecord:
-    from dataclasses import replace
-
-    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
-
-
-def _farewell(run: Run, told: bool) -> None:
-    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
-    import logging
-    import shutil
-
-    folder = run._outbox.journal.folder
-    run._outbox.journal.close()
-    if run._offline:
-        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
-    elif told:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not told:
-        logging.getLogger("lineal").warning(
-            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
-        )
 
 
 def as_artifact(artifact_or_path: Artifact | PathLike, name: str | None, type: str | None) -> Artifact:

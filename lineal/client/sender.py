@@ -22,6 +22,7 @@ from lineal.tracking.model import Batch, Heard, RunState
 IDLE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _CLOSING_PAUSE_S = 0.2
+_STILL_S = 3.0
 _log = logging.getLogger("lineal")
 
 
@@ -64,7 +65,8 @@ class Sender:
         self._posted = self._taken = 0  # bytes; each is counted by one thread only
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._retry_at, self._pause_s = 0.0, 1.0
-        self._deadline: float | None = None
+        self._patience_s = 0.0
+        self._moved_at = time.monotonic()  # when the store last took something
         self._end: tuple[RunState | None, int | None, str] | None = None
         self._last_chores, self._chores_done = False, threading.Event()
         self._warned: set[str] = set()
@@ -85,6 +87,11 @@ class Sender:
         """The rows in memory that are on their way."""
         return self._posted - self._taken
 
+    @property
+    def moving(self) -> bool:
+        """Whether the store took something not long ago."""
+        return time.monotonic() - self._moved_at < _STILL_S
+
     def post(self, letter: Letter) -> None:
         """Takes the letter, behind all that were posted before."""
         self._posted += letter.size
@@ -101,12 +108,16 @@ class Sender:
         if self._thread.is_alive():
             self._chores_done.wait(timeout_s)
 
-    def close(self, state: RunState | None, exit_code: int | None, message: str, *, until: float) -> bool:
-        """Whether the store knows all of it, and how the run ended, before the monotonic clock shows `until`."""
-        self._end, self._deadline, self._retry_at = (state, exit_code, message), until, 0.0
+    def close(self, state: RunState | None, exit_code: int | None, message: str, *, patience_s: float) -> bool:
+        """Whether the store knows all of it, and how the run ended.
+
+        It is tried until `patience_s` have passed in which the store took nothing.
+        """
+        self._moved_at = max(self._moved_at, time.monotonic())
+        self._patience_s, self._retry_at, self._end = patience_s, 0.0, (state, exit_code, message)
         self.wake()
-        if self._thread.is_alive():
-            self._thread.join(max(0.0, until - time.monotonic()) + _CLOSING_PAUSE_S)
+        while self._thread.is_alive() and time.monotonic() < self._moved_at + patience_s + _CLOSING_PAUSE_S:
+            self._thread.join(_CLOSING_PAUSE_S)
         return self.told and not self._lacks_files
 
     # ---- the thread --------------------------------------------------------------------------------------------
@@ -128,7 +139,7 @@ class Sender:
                 self._later(f"what is logged can't be sent: {type(problem).__name__}: {problem}; it is tried again")
 
     def _over(self) -> bool:
-        return self._deadline is not None and (self.told or time.monotonic() > self._deadline)
+        return self._end is not None and (self.told or time.monotonic() > self._moved_at + self._patience_s)
 
     def _nap(self) -> None:
         closing = self._end is not None
@@ -148,6 +159,7 @@ class Sender:
             letter.delivered, letter.batch = True, None
             self._letters.popleft()
             self._taken += letter.size
+            self._moved_at = time.monotonic()
 
     def _read_back(self, letter: Letter) -> Batch | None:
         """The batch as the journal has it; None, with a warning, where it has it no more."""

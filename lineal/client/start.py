@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -205,9 +205,9 @@ def _start(conn: Connection, asked: Beginning, switches: Settings) -> Run:
         patience_s=switches.patience_s,
     )
 
-    def keep(values: dict[str, Any]) -> None:
+    def keep(now: Callable[[], dict[str, Any]]) -> None:
         run._check_open()
-        outbox.change(config=values)
+        outbox.change(config=now)
 
     config = Config(record.config, keep)
     run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)

@@ -28,8 +28,8 @@ def test_locking_again_moves_only_what_is_named(cli, log):
         log(name, {"a": "2"}, project="p")
     assert cli("lock", "p/two").code == 0
     assert {ref: pin.ref[-2:] for ref, pin in lock.read(Path("lineal.lock")).items()} == {
-        "p/one": "v0",
-        "p/two": "v1",
+        "p/one:latest": "v0",
+        "p/two:latest": "v1",
     }
 
 
@@ -47,12 +47,15 @@ def test_the_check_says_what_moved_and_moves_nothing(cli, log):
         log(name, {"a": "1"}, project="p")
     cli("lock", "p/one", "p/two")
     said = cli("lock", "--check")
-    assert (said.code, said.out) == (0, "p/one is still local/p/one:v0.\np/two is still local/p/two:v0.\n")
+    assert (said.code, said.out) == (
+        0,
+        "p/one:latest is still local/p/one:v0.\np/two:latest is still local/p/two:v0.\n",
+    )
     log("two", {"a": "2"}, project="p")
     before = Path("lineal.lock").read_bytes()
     said = cli("lock", "--check")
     assert said.code == 4
-    assert "p/two was local/p/two:v0 and is local/p/two:v1." in said.out
+    assert "p/two:latest was local/p/two:v0 and is local/p/two:v1." in said.out
     assert Path("lineal.lock").read_bytes() == before
     assert cli("lock", "--check", "p/one").code == 0
     assert cli("lock", "--check", "p/other").code == 2
@@ -106,4 +109,15 @@ def test_the_lock_above_is_the_one_that_is_written(cli, log, monkeypatch, place)
     log("one", {"a": "2"}, project="p")
     cli("lock", "p/one")
     assert not Path("lineal.lock").exists()
-    assert lock.read(place.work / "lineal.lock")["p/one"].ref == "local/p/one:v1"
+    assert lock.read(place.work / "lineal.lock")["p/one:latest"].ref == "local/p/one:v1"
+
+
+def test_refs_that_mean_the_same_share_a_pin(cli, log):
+    log("digits", {"a": "1"}, project="p")
+    assert cli("--project", "p", "lock", "p/digits").code == 0
+    log("digits", {"a": "2"}, project="p")
+    assert cli("--project", "p", "lock", "digits:latest").code == 0
+    assert {ref: pin.ref for ref, pin in lock.read(Path("lineal.lock")).items()} == {
+        "digits:latest": "local/p/digits:v1"
+    }
+    assert cli("--project", "p", "lock", "--check", "digits").code == 0

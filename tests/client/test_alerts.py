@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,15 @@ from tests.client.webhooks import webhook
 
 def recorded(run):
     return list(connection().backend.runs.list_alerts(run.id))
+
+
+def settle(run):
+    """Has the store take all that the run has said."""
+    run._outbox.flush()
+    until = time.monotonic() + 30
+    while not run._outbox._sender.idle:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -58,7 +68,7 @@ def test_an_alert_is_recorded_on_the_run():
 def test_an_alert_can_be_read_while_the_run_goes_on():
     run = lineal.init()
     run.alert("Loss is NaN", level="ERROR")
-    run._outbox.flush()
+    settle(run)
     assert [alert.title for alert in recorded(run)] == ["Loss is NaN"]
 
 
@@ -78,9 +88,9 @@ def test_the_same_title_is_counted_until_its_time_is_over():
 def test_an_alert_repeated_after_it_was_stored_is_counted_in_the_store_too():
     with lineal.init() as run:
         run.alert("Loss is NaN")
-        run._outbox.flush()
+        settle(run)
         run.alert("Loss is NaN")
-        run._outbox.flush()
+        settle(run)
         assert [alert.repeats for alert in recorded(run)] == [1]
 
 
@@ -243,7 +253,7 @@ def test_rows_are_stored_while_a_channel_does_not_answer(sent_to):
         assert hook.came.acquire(timeout=20)
         run.log({"loss": 0.5})
         run.log({"loss": 0.25})
-        run._outbox.flush()
+        settle(run)
         assert recorded(run)[0].channels == {"json://127.0.0.1": "waiting"}
         assert [row["loss"] for row in connection().backend.runs.rows(run.id)] == [0.5, 0.25]
         run.finish()
@@ -271,7 +281,7 @@ def test_secrets_of_channels_reach_neither_rows_nor_journal_nor_log(sent_to, soo
         sent_to(f"json://ada:s3cret@127.0.0.1:{hook.port}/s3cret?+key=s3cret", "slack://s3cret/s3cret/s3cret")
         run = lineal.init(settings=lineal.Settings(patience_s=2))
         run.alert("Done")
-        run._outbox.flush()
+        settle(run)
         journal = (run._outbox.journal.folder / "run.journal").read_bytes()
         run.finish()
     assert b"Done" in journal
@@ -323,7 +333,7 @@ def test_alerts_of_other_writers_are_left_to_them():
     run = lineal.init()
     alerts = Alerts(run._outbox, channels(["slack://a/b/c"]), "Run", offline=True)
     alerts.add("Done")
-    run._outbox.flush()
+    settle(run)
     assert send_waiting(connection().backend, run.id, {"another"}) == 0
     assert recorded(run)[0].channels == {"slack": "waiting"}
 

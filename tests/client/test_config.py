@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import threading
+import time
 from pathlib import Path
 
 import pydantic
@@ -42,7 +43,7 @@ class Model(pydantic.BaseModel):
 
 def a_config(values=None, changes=None):
     changes = [] if changes is None else changes
-    return Config(values or {}, changes.append), changes
+    return Config(values or {}, lambda now: changes.append(now())), changes
 
 
 # ---- what a config is made of --------------------------------------------------------------------------------
@@ -118,6 +119,24 @@ def test_ten_thousand_keys_are_kept():
     with lineal.init(config={f"k{n}": n for n in range(10_000)}) as run:
         assert len(run.config) == 10_000
     assert told.record(run.id).config["k9999"] == 9999
+
+
+def test_ten_thousand_keys_set_one_by_one_are_no_work():
+    started = time.monotonic()
+    with lineal.init() as run:
+        for n in range(10_000):
+            run.config[f"k{n}"] = n
+    assert len(told.record(run.id).config) == 10_000
+    assert time.monotonic() - started < 20
+
+
+def test_a_config_larger_than_the_store_takes_is_refused_whole():
+    with lineal.init(config={"a": "x" * (20 << 20)}) as run:
+        with pytest.raises(errors.InvalidMetadata, match="at most"):
+            run.config.b = "x" * (20 << 20)
+        run.config.update({"a": "small"}, allow_val_change=True)
+        run.config.b = "x" * (20 << 20)
+    assert {key: len(value) for key, value in told.record(run.id).config.items()} == {"a": 5, "b": 20 << 20}
 
 
 def nested(levels):

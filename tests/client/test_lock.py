@@ -123,3 +123,25 @@ def test_a_lock_to_other_content_than_this_machine_has_names_nothing(log):
     lock.write(Path("lineal.lock"), {"p/digits": Pin("local/p/digits:v0", DIGEST)})
     assert lock.find(connection(), "p/digits") is None
     assert json.loads(Path("lineal.lock").read_text())["format"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ref", "named"),
+    [
+        ("digits", "digits:latest"),
+        ("a/b/digits:latest", "a/b/digits:latest"),
+        ("digits:best", "digits:best"),
+        ("digits:v3", "digits:v3"),
+        (f"digits@{DIGEST}", f"digits@{DIGEST}"),
+    ],
+)
+def test_a_lock_names_a_ref_with_its_tag(ref, named):
+    assert lock.key(ref) == named
+    assert lock.whole(named, connection().settings) == lock.whole(ref, connection().settings)
+
+
+def test_a_pin_takes_the_place_of_one_that_means_the_same():
+    settings = connection(project="p").settings
+    old, new = Pin("local/p/digits:v0", DIGEST), Pin("local/p/digits:v1", DIGEST)
+    pins = {"p/digits": old, "digits:best": old, "q/digits": old}
+    assert lock.put(pins, "digits", new, settings) == {"digits:best": old, "q/digits": old, "digits:latest": new}

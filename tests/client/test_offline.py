@@ -9,7 +9,7 @@ from lineal.client.journal import read
 from lineal.core import errors
 from lineal.storage import digest as digests
 
-from .leavings import left, offline
+from .leavings import left, offline, python
 
 
 def draft(name: str = "model", files: dict[str, str] | None = None) -> lineal.Artifact:
@@ -204,3 +204,21 @@ def test_code_is_logged_offline_too(write):
         run.log_code()
     (frame,) = [frame for frame in read(left()[0]) if frame.kind == "log"]
     assert frame.facts["type"] == "code"
+
+
+def test_what_is_said_while_the_outbox_is_at_work_never_waits_for_ever():
+    code = """
+import faulthandler
+faulthandler.dump_traceback_later(60, exit=True)
+with offline(id="r1") as run:
+    for number in range(3000):
+        run.log({"a": number})
+        run._outbox._wake.put(None)
+        run.notes = f"note {number}"
+"""
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    names = [frame.facts["notes"] for frame in read(left()[0]) if frame.kind == "change"]
+    assert names == [f"note {number}" for number in range(3000)]
+    seqs = [frame.facts["seq"] for frame in read(left()[0]) if frame.kind != "start"]
+    assert seqs == list(range(1, len(seqs) + 1))

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from lineal.client.connection import connection
@@ -8,8 +6,6 @@ from lineal.client.sender import Letter, Sender
 from lineal.tracking.model import Batch, RunFile
 from lineal.tracking.rows import encode
 from tests.client import told
-
-LATER = time.monotonic() + 3600
 
 
 @pytest.fixture
@@ -33,7 +29,7 @@ def test_letters_arrive_in_order_once_and_then_the_end(sender):
         sender.post(Letter(seq, batch(seq)))
     sender.post(Letter(49, batch(1000)))
     sender.start()
-    assert sender.close("failed", 3, "why", until=LATER)
+    assert sender.close("failed", 3, "why", patience_s=60)
     assert [row["a"] for row in told.rows("run")] == list(range(1, 50))
     record = told.record("run")
     assert (record.state, record.exit_code, record.message) == ("failed", 3, "why")
@@ -43,7 +39,7 @@ def test_letters_arrive_in_order_once_and_then_the_end(sender):
 def test_chores_are_done_for_the_last_time_once(sender):
     sender.start()
     sender.finish_chores(30)
-    sender.close(None, None, "", until=LATER)
+    sender.close(None, None, "", patience_s=60)
     assert sender.done[-1] is True
     assert sender.done.count(True) == 1
     assert told.record("run").state == "running"
@@ -56,7 +52,7 @@ def test_what_the_store_refuses_of_a_letter_does_not_cost_its_rows(sender, caplo
     sender.post(Letter(3, Batch({"history": b"no rows"})))
     sender.post(Letter(4, batch(4)))
     sender.start()
-    assert not sender.close("finished", 0, "", until=LATER)  # so that the files stay on this machine
+    assert not sender.close("finished", 0, "", patience_s=60)  # so that the files stay on this machine
     assert [row["a"] for row in told.rows("run")] == [1, 2, 4]
     assert (told.record("run").state, sender.refused) == ("finished", 3)
     assert "invalid.rows" in caplog.text
@@ -75,7 +71,7 @@ def test_a_letter_that_only_the_journal_has_is_read_back(sender, caplog):
             letter.start = 5
         sender.post(letter)
     sender.start()
-    assert sender.close("finished", 0, "", until=LATER)
+    assert sender.close("finished", 0, "", patience_s=60)
     assert [row["a"] for row in told.rows("run")] == [1, 3]
     assert "deleted or damaged; some rows are lost" in caplog.text
 
@@ -85,6 +81,6 @@ def test_without_a_backend_it_only_does_chores(tmp_path):
     sender = Sender("run", "w", Journal(tmp_path / "j"), None, chores=done.append, hear=lambda heard: None)
     sender.start()
     sender.finish_chores(30)
-    assert sender.close("finished", 0, "", until=LATER)
+    assert sender.close("finished", 0, "", patience_s=60)
     assert done[-1] is True
     sender._journal.close()
