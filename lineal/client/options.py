@@ -32,8 +32,8 @@ class Settings(metaclass=_Lenient):
     """Switches of a run. Each `bool` says whether that part is recorded.
 
     mode: as `init` takes it, or "shared" where several processes write into one run. primary: whether this process
-    ends a shared run. label: what rows of a shared run say of this writer. code_dir: the folder whose source becomes a `code` artifact.
-    patience_s: how long `finish` waits for a store that can't be reached.
+    ends a shared run. label: what rows of a shared run say of this writer. code_dir: the folder whose source becomes
+    a `code` artifact. patience_s: how long `finish` waits for a store that can't be reached.
     """
 
     mode: str | None = None
