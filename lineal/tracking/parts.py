@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import xxhash
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 128 << 10
 _SMALL_GROUP_ROWS = 16 << 10
-_AT_ONCE = 64 << 10  # points that are sorted in memory at once
+_AT_ONCE = 128 << 10  # points that are sorted in memory at once
 _SEAL = b"LNRF"
 _SEAL_BYTES = 12
 
@@ -152,10 +153,9 @@ class Part:
     def list_keys(self) -> list[str]:
         """The keys that it has points of, sorted."""
         found: set[str] = set()
-        for group in range(self._file.num_row_groups):
-            low, high = self._span(group, "key")
-            if low == high:
-                found.add(low)
+        for group, span in enumerate(self._spans):
+            if span.first == span.last:
+                found.add(span.first)
             else:
                 column = self._read_group(group, ["key"]).column("key")
                 found |= set(column.unique().to_pylist())
@@ -163,20 +163,31 @@ class Part:
 
     def spans(self) -> list[Span]:
         """What each row group holds."""
-        groups = range(self._file.num_row_groups)
-        rows = self._file.metadata.row_group
-        return [Span(*self._span(group, "key"), *self._span(group, "step"), rows(group).num_rows) for group in groups]
+        return self._spans
+
+    @cached_property
+    def _spans(self) -> list[Span]:
+        metadata = self._file.metadata
+        found = []
+        with _readable():
+            for place in range(metadata.num_row_groups):
+                group = metadata.row_group(place)
+                key, step = group.column(0).statistics, group.column(1).statistics
+                if key is None or step is None or not key.has_min_max or not step.has_min_max:
+                    raise CorruptRows("a file of rows lacks its statistics")
+                found.append(Span(key.min, key.max, step.min, step.max, group.num_rows))
+        return found
 
     def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table:
         """The points within the bounds, sorted; only these columns, where some are given."""
         import pyarrow as pa
 
-        wanted = [group for group in range(self._file.num_row_groups) if self._wanted(group, bounds)]
+        wanted = [(group, span) for group, span in enumerate(self._spans) if _wanted(span, bounds)]
         names = list(columns or schema().names)
         need = names if bounds == ALL else list(dict.fromkeys([*names, "key", "step"]))
         tables = []
-        for group in wanted:
-            only_one = bounds.keys is None or self._span(group, "key")[0] == self._span(group, "key")[1]
+        for group, span in wanted:
+            only_one = bounds.keys is None or span.first == span.last
             asked = [name for name in need if name != "key" or name in names or not only_one]
             table = self._read_group(group, asked)
             tables.append(_within(table, bounds, keyed=not only_one).select(names))
@@ -190,23 +201,12 @@ class Part:
             table.validate(full=True)
             return table
 
-    def _wanted(self, group: int, bounds: Bounds) -> bool:
-        if bounds.keys is not None:
-            low, high = self._span(group, "key")
-            if not any(low <= key <= high for key in bounds.keys):
-                return False
-        if bounds.low == ALL.low and bounds.high is None:
-            return True
-        low, high = self._span(group, "step")
-        return bool(high >= bounds.low and (bounds.high is None or low < bounds.high))
 
-    def _span(self, group: int, column: str) -> tuple[Any, Any]:
-        with _readable():
-            place = 0 if column == "key" else 1
-            facts = self._file.metadata.row_group(group).column(place).statistics
-            if facts is None or not facts.has_min_max:
-                raise CorruptRows("a file of rows lacks its statistics")
-            return facts.min, facts.max
+def _wanted(span: Span, bounds: Bounds) -> bool:
+    """Whether the stretch may have points within the bounds."""
+    if bounds.keys is not None and not any(span.first <= key <= span.last for key in bounds.keys):
+        return False
+    return span.high >= bounds.low and (bounds.high is None or span.low < bounds.high)
 
 
 def _within(table: pa.Table, bounds: Bounds, *, keyed: bool) -> pa.Table:
