@@ -51,11 +51,10 @@ def _in_database(settings: Settings) -> Backend:
 def _store(url: str) -> BlobStore:
     from lineal.storage.blobs import BlobStore, FolderStore
 
-    if "://" not in url or url.startswith("file://"):
-        folder = Path(url.removeprefix("file://")).expanduser().absolute()
-        _make(folder, "LINEAL_STORE")
-        return FolderStore(folder)
-    return BlobStore(url)
+    store = BlobStore.at(url)
+    if isinstance(store, FolderStore):
+        _make(Path(store.root), "LINEAL_STORE")
+    return store
 
 
 def _make(folder: Path, setting: str) -> None:

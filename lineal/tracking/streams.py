@@ -73,7 +73,7 @@ def add_chunk(session: Session, id_: int, stream: Stream, era: int, data: bytes)
 def waiting(session: Session, id_: int, stream: Stream) -> tuple[int, int]:
     """The bytes and the number of the chunks that are in no file yet."""
     size, count = session.execute(_SIZE, {"run": id_, "of": stream}).one()
-    return size, count
+    return int(size), count
 
 
 def list_chunks(session: Session, id_: int, stream: Stream) -> list[Stored]:
@@ -123,21 +123,18 @@ def set_level(session: Session, part: int, level: int) -> None:
 
 def unreferenced(session: Session, found: Collection[Digest]) -> set[Digest]:
     """Those of the digests that no stream's file and no run's file has."""
-    used = set(session.scalars(select(run_parts.c.digest).where(run_parts.c.digest.in_(found))))
-    used |= set(session.scalars(select(run_files.c.digest).where(run_files.c.digest.in_(found))))
-    return {digest for digest in found if digest not in used}
+    waiting, used = list(found), set()
+    for start in range(0, len(waiting), 10_000):
+        asked = waiting[start : start + 10_000]
+        for digest in (run_parts.c.digest, run_files.c.digest):
+            used |= set(session.scalars(select(digest).where(digest.in_(asked))))
+    return set(found) - used
 
 
 def live(session: Session) -> set[Digest]:
     """The digests of every file of every run."""
     parts, files = select(run_parts.c.digest), select(run_files.c.digest)
     return {Digest(digest) for digest in session.scalars(parts.union(files))}
-
-
-def state(session: Session) -> str:
-    """A text that differs whenever a file of rows or of a run was added."""
-    newest = session.scalar(select(func.max(run_parts.c.id)))
-    return f"{newest}/{session.scalar(select(func.count()).select_from(run_files))}"
 
 
 def add_files(session: Session, id_: int, files: Sequence[RunFile], *, at: datetime) -> None:

@@ -16,6 +16,7 @@ _FORGET = delete(run_values).where(
     (run_values.c.run_id == bindparam("of")) & run_values.c.key_id.in_(bindparam("keys", expanding=True))
 )
 _AT_ONCE = 5000
+_MAX_KEY = 512  # characters: what is under a longer one isn't found by it, as PostgreSQL's index ends at 2,700 bytes
 
 
 def record(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, whole: bool) -> None:
@@ -24,7 +25,7 @@ def record(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, 
         like = run_keys.c.name.like(f"{kind}.%")
         mine = select(run_keys.c.id).where(like).scalar_subquery()
         session.execute(delete(run_values).where((run_values.c.run_id == id_) & run_values.c.key_id.in_(mine)))
-    leaves = dict(flatten(values, kind))
+    leaves = {name: value for name, value in flatten(values, kind) if len(name) <= _MAX_KEY}
     ids = _key_ids(session, list(leaves))
     if not whole:
         waiting = list(ids.values())
@@ -36,7 +37,7 @@ def record(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, 
 def _key_ids(session: Session, names: list[str]) -> dict[str, int]:
     found = _known(session, names)
     if new := [name for name in names if name not in found]:
-        insert_many(session, run_keys, [(None, name) for name in new])
+        insert_many(session, run_keys, [(name,) for name in sorted(new)])
         found |= _known(session, new)
     return found
 

@@ -42,7 +42,7 @@ class LocalRecord(LocalHistory):
             folded = {stream: self._fold(run_id, stream, data) for stream, data in batch.rows.items()}
             try:
                 with self._here.database.begin() as session:
-                    started = runs.heard(session, run_id)
+                    started = runs.heard(session, run_id, locked=True)
                     new = streams.take(session, started.id, writer, seq)
                     if new:
                         for stream, data in batch.rows.items():
@@ -105,11 +105,11 @@ class LocalRecord(LocalHistory):
 
     def _note(self, session: Session, id_: int, batch: Batch, checked: Mapping[str, Any]) -> None:
         columns = dict(checked)
+        if "config" in columns:  # before the summary, as everywhere, so that no two wait for each other's new keys
+            values.record(session, id_, "config", columns["config"], whole=True)
         if "summary" in columns:
             columns["summary"] = {**runs.summary(session, id_), **columns["summary"]}
             values.record(session, id_, "summary", checked["summary"], whole=False)
-        if "config" in columns:
-            values.record(session, id_, "config", columns["config"], whole=True)
         if columns:
             runs.change_row(session, id_, columns)
         if batch.files:
@@ -210,6 +210,7 @@ class LocalRecord(LocalHistory):
         ids = [part.id for part in parts]
         try:
             with self._here.database.begin() as session:
+                runs.hold(session, [recorded.started.id])
                 done = streams.replace(session, recorded.started.id, stream, chunks=chunks, parts=ids, by=by)
                 if not done or index.missing(session, [part.digest for part in by]):  # gc may have been at work
                     raise _Outrun
@@ -221,7 +222,9 @@ class LocalRecord(LocalHistory):
 
     def _drop(self, gone: list[Digest]) -> None:
         """Deletes files of rows that nobody but us has seen."""
-        with self._here.database.begin() as session:
+        if not gone:
+            return
+        with self._here.database.begin(alone=True) as session:  # a run's file may be the same bytes
             dead = streams.unreferenced(session, gone)
             keys = {place.key for place in index.find(session, dead).values()}
             index.forget(session, dead)
@@ -235,7 +238,7 @@ class LocalRecord(LocalHistory):
         if step < 0:
             raise InvalidArgument(f"a run is rewound to a step of its own, not to {step}")
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id)
+            started = runs.get(session, run_id, locked=True)
             runs.rewind(session, started, step, at=clock.now())
         self._summarize(run_id)
         return self.get(run_id)
@@ -254,6 +257,10 @@ class LocalRecord(LocalHistory):
         file = self._store(Recorded(child, [], []), "history", merge(sources), 0, _LAST_LEVEL)
         last = min(step, above.run.last_step)
         with self._here.database.begin() as session:
+            runs.hold(session, [child.id, above.id])
+            runs.get(session, parent)
+            if (now := runs.get(session, run_id).run).parent or now.last_step >= 0:
+                raise RunExists(f"run {run_id} has a history of its own already; fork into a new run")
             runs.change_row(session, child.id, {"parent_id": above.id, "parent_step": step, "last_step": last})
             files = [] if file is None else [file]
             streams.replace(session, child.id, "history", chunks=(), parts=(), by=files)

@@ -53,13 +53,14 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             notes=check_text(notes, "notes"),
         )
         with self._here.database.begin() as session:
-            found = runs.find(session, run_id)
+            found = runs.find(session, run_id, locked=True)
             if found is None:
                 if resume == "must":
                     raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
-                started = runs.add(session, run)
-                values.record(session, started.id, "config", run.config, whole=True)
-                return started.run
+                found = runs.add(session, run)
+                if found.made:  # else another process was first
+                    values.record(session, found.id, "config", run.config, whole=True)
+                    return found.run
             if resume == "never":
                 raise RunExists(f"run {run_id} is there already; resume='allow' goes on with it")
             if resume is not None:
@@ -87,6 +88,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             )
         self.settle(run_id)
         with self._here.database.begin() as session:
+            runs.get(session, run_id, locked=True)
             runs.finish(
                 session, run_id, state, at=clock.now(), exit_code=exit_code, message=check_text(message, "message")
             )
@@ -120,7 +122,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
         if summary is not None:
             new["summary"] = check_metadata(summary, "summary", finite=False, max_bytes=MAX_SUMMARY_BYTES)
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id)
+            started = runs.get(session, run_id, locked=True)
             if new:
                 runs.change(session, run_id, new)
             for kind in ("config", "summary"):
@@ -134,7 +136,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
 
     def stop(self, run_id: str) -> Run:
         with self._here.database.begin() as session:
-            runs.get(session, run_id, running=True)
+            runs.get(session, run_id, running=True, locked=True)
             runs.change(session, run_id, {"stop_asked_by": self._here.user})
             return runs.get(session, run_id).run
 

@@ -42,13 +42,14 @@ class LocalStores(Stores):
         store = self._here.blobs.store
         packs = self._rewritten(garbage)
         at = clock.now()
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             gone = {*garbage.objects, *garbage.rewrites} - index.list_objects(session).keys()
-            if gone or _state(session) != ids.state:
+            dead = {place.digest for place in garbage.dead}
+            if gone or _state(session) != ids.state or streams.unreferenced(session, dead) != dead:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
-            index.forget(session, [place.digest for place in garbage.dead])
+            index.forget(session, dead)
             for pack in packs.values():
                 index.move(session, pack.places, pack.key, pack.size, at=at)
             index.forget_objects(session, [*garbage.objects, *packs])
@@ -207,7 +208,7 @@ class LocalStores(Stores):
         self, bad: Mapping[Digest, Problem], described: list[Place], adopted: Mapping[str, list[Place]]
     ) -> list[Problem]:
         again = bad.keys() - {place.digest for place in described}
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             index.forget(session, list(again))
             index.describe(session, described)
         mended = [Problem(p.code, p.subject, p.text, repaired=True) for p in bad.values()]
@@ -223,7 +224,7 @@ class LocalStores(Stores):
         return mended
 
     def _adopt(self, key: str, size: int, places: list[Place]) -> None:
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             known = key in index.list_objects(session)
             if not known:
                 index.add(session, places, {key: size}, at=clock.now())
@@ -248,7 +249,7 @@ class LocalStores(Stores):
             if whole:
                 found.append((stored, whole))
         at = clock.now()
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             index.clear(session)
             for stored, whole in found:
                 index.add(session, whole, {stored.key: stored.size}, at=at)
@@ -295,8 +296,8 @@ def verify_blobs(here: Context, wanted: Mapping[Digest, str]) -> tuple[int, list
 
 
 def _state(session: Session) -> str:
-    """A text that differs whenever something happened that may decide what is needed."""
-    return f"{versions.state(session)}/{edges.count_uses(session)}/{streams.state(session)}"
+    """A text that differs whenever something happened that may decide which versions are needed."""
+    return f"{versions.state(session)}/{edges.count_uses(session)}"
 
 
 def _fingerprint(decisions: list[Decision], garbage: Garbage) -> str:
