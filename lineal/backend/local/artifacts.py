@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.context import Context
 from lineal.backend.port import Artifacts, Difference, EntryChange, Logged
 from lineal.core import clock, names
@@ -35,6 +36,7 @@ from lineal.storage.manifest import Manifest
 from lineal.tracking import runs
 
 
+@repeating_operations
 class LocalArtifacts(Artifacts):
     def __init__(self, context: Context) -> None:
         self._here = context

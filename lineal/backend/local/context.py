@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lineal.backend.local.again import repeating
 from lineal.core import clock
 from lineal.core.errors import CorruptManifest, DigestMismatch, InvalidManifest, VersionNotFound
 from lineal.core.metadata import check_text
@@ -118,6 +119,7 @@ class LocalBlobs:
         with self._database.read() as session:
             return index.find(session, digests_)
 
+    @repeating
     def add(self, places: Collection[Place], objects: Mapping[str, int]) -> None:
         with self._database.begin() as session:
             redundant = index.add(session, places, objects, at=clock.now())

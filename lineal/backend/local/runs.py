@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
@@ -18,6 +19,7 @@ from lineal.tracking.runs import Started
 _MAX_SHORT = 128
 
 
+@repeating_operations
 class LocalRuns(LocalRecord, LocalRunSearch):
     def start(
         self,

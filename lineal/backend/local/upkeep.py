@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.context import Context
 from lineal.backend.port import Check, GcPlan, Problem, Stores
 from lineal.core import clock
@@ -26,6 +27,7 @@ from lineal.tracking import streams
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
 
+@repeating_operations
 class LocalStores(Stores):
     def __init__(self, context: Context) -> None:
         self._here = context
