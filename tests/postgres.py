@@ -46,9 +46,9 @@ class Server:
         rules.write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        settings = f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nmax_connections = 200\n"
         with (self.folder / "data/postgresql.conf").open("a") as file:
-            file.write(settings + "shared_buffers = 32MB\nfsync = on\n")
+            file.write(f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n")
+            file.write("max_connections = 200\nshared_buffers = 32MB\nfsync = on\n")
         self.url = f"postgresql://lineal@127.0.0.1:{port}/postgres"
 
     def start(self) -> None:
@@ -76,7 +76,8 @@ class Server:
                 **self._user,  # type: ignore[call-overload]
             )
         if done.returncode:
-            said = "\n".join((self.folder / name).read_text() for name in ("errors", "log") if (self.folder / name).exists())
+            files = [self.folder / name for name in ("errors", "log")]
+            said = "\n".join(file.read_text() for file in files if file.exists())
             pytest.fail(f"PostgreSQL doesn't start ({program}): {said[-2000:]}\n{HOW}", pytrace=False)
 
 

@@ -64,7 +64,9 @@ def _prepared(url: str) -> URL:
     try:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError):
-        raise InvalidSettings(f"{shown(url)} is no URL of a database; write postgresql://user@host/database") from None
+        raise InvalidSettings(
+            f"{shown(url)} is no URL of a database; write postgresql://user@host/database"
+        ) from None
     if not parsed.database:
         raise InvalidSettings(f"{shown(url)} names no database; write postgresql://user@host/database")
     ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
@@ -97,7 +99,8 @@ def error_for(problem: Exception) -> Exception:
     said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
     for codes, kind, message in _TOLD:
         if code.startswith(codes):
-            return kind(message.format(said=said))
+            told: Exception = kind(message.format(said=said))
+            return told
     if "NUL (0x00)" in said:
         return InvalidArgument("a text with a NUL character is in no store")
     if not isinstance(problem, DBAPIError):  # the pool's own time-out

@@ -30,6 +30,7 @@ from lineal.core.errors import (
     DatabaseBusy,
     DiskFull,
     Error,
+    InvalidArgument,
     NewerFormat,
     ReadOnly,
     StoreUnavailable,
@@ -59,7 +60,7 @@ def insert_many(session: Session, table: Table, rows: Sequence[tuple[Any, ...]])
         return session.exec_driver_sql(f"{into} VALUES ({values}) ON CONFLICT DO NOTHING", list(rows)).rowcount
     # one statement with a list for each column: PostgreSQL would be asked once for each row
     lists = ", ".join(f"%s::{column.type.compile(session.dialect).split()[0]}[]" for column in columns)
-    statement = f"{into} SELECT * FROM unnest({lists}) ON CONFLICT DO NOTHING"
+    statement = f"{into} SELECT * FROM unnest({lists}) ON CONFLICT DO NOTHING"  # noqa: S608
     return session.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True)))).rowcount
 
 
@@ -69,7 +70,8 @@ def insert_new(session: Session, table: Table, values: Mapping[str, Any]) -> boo
         from sqlalchemy.dialects.sqlite import insert as insert_
     else:
         from sqlalchemy.dialects.postgresql import insert as insert_  # type: ignore[assignment]
-    return bool(session.execute(insert_(table).values(**values).on_conflict_do_nothing()).rowcount)
+    statement = insert_(table).values(**values).on_conflict_do_nothing()
+    return session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0
 
 
 def lock(session: Session, table: Table, ids: Collection[int]) -> bool:
@@ -157,7 +159,12 @@ def open_postgres(url: str) -> Database:
 
     Raises unavailable.store, unavailable.newer_format, unavailable.dependency, invalid.settings.
     """
-    return _ready(Database(postgres.make_engine(url)))
+    database = Database(postgres.make_engine(url))
+    try:
+        return _ready(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 def _file_engine(path: str, mode: str) -> Engine:
@@ -230,8 +237,10 @@ def _upgrade(database: Database) -> None:
     with database.begin(alone=True) as session:
         known = inspect(session)
         for table in schema.metadata.sorted_tables:
-            there = {found["name"] for found in known.get_columns(table.name)} if known.has_table(table.name) else set()
-            for column in table.columns if there else ():
+            if not known.has_table(table.name):
+                continue
+            there = {found["name"] for found in known.get_columns(table.name)}
+            for column in table.columns:
                 if column.name not in there:
                     made = str(CreateColumn(column).compile(dialect=session.dialect))
                     session.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
@@ -258,11 +267,13 @@ def _translated() -> Iterator[None]:
         yield
     except Error:
         raise
+    except UnicodeEncodeError:
+        raise InvalidArgument("a text with half a character is in no store") from None
     except (DBAPIError, PoolTimeout, sqlite3.Error) as problem:
         raise _error_for(problem) from problem
 
 
-def _error_for(problem: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:
+def _error_for(problem: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:  # noqa: PLR0911 - a line for each
     cause = problem.orig if isinstance(problem, DBAPIError) else problem
     if not isinstance(cause, sqlite3.Error):
         return postgres.error_for(problem)

@@ -288,9 +288,7 @@ def state(session: Session) -> str:
     held = func.sum(case((versions.c.hold.is_not(None), versions.c.id), else_=0))
     deleted = func.sum(case((versions.c.deleted_at.is_not(None), versions.c.id), else_=0))
     parts = [
-        *session.execute(
-            select(func.count(versions.c.ttl_s), func.sum(versions.c.ttl_s), held, deleted)
-        ).one(),
+        *session.execute(select(func.count(versions.c.ttl_s), func.sum(versions.c.ttl_s), held, deleted)).one(),
         *session.execute(select(func.count(), func.count(memberships.c.unlinked_at))).one(),
         session.scalar(select(func.count()).select_from(alias_events)),
     ]

@@ -34,7 +34,7 @@ _SEEN = (
 
 
 class Started(NamedTuple):
-    """A run and its row: its id, how far rewinds took away what it had recorded, and whether it was only now `made`."""
+    """A run and its row: its id, how far rewinds took away what it recorded, and whether it was only now `made`."""
 
     id: int
     run: Run

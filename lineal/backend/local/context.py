@@ -60,9 +60,7 @@ class Context:
         """The collection of `ref`, with the defaults standing in, its row locked if asked."""
         from lineal.registry import collections
 
-        return collections.get(
-            session, ref, entity=self.entity, project=self.project, deleted=deleted, locked=locked
-        )
+        return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted, locked=locked)
 
     def hold(self, session: Session, text: str) -> Placed:
         """The version that the ref names, the row of the collection that it is in locked, so that it stays there."""
