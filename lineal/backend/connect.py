@@ -21,7 +21,7 @@ _lock = threading.Lock()
 
 
 def connect(settings: Settings) -> Backend:
-    """The backend at `settings.url`: a folder, a PostgreSQL database, or `memory:` for one that ends with the process.
+    """The backend at `settings.url`: a folder, a PostgreSQL database, or `memory:`, which ends with the process.
 
     A database holds the rows alone; its bytes are at `settings.store`. What isn't there yet is made. Raises
     invalid.settings, unavailable.*, corrupt.database.

@@ -45,7 +45,7 @@ _SESSION = {
 
 
 def make_engine(url: str) -> Engine:
-    """The engine of a URL such as `postgresql://user@host/database`. Raises invalid.settings, unavailable.dependency."""
+    """The engine of a URL: `postgresql://user@host/database`. Raises invalid.settings, unavailable.dependency."""
     try:
         import psycopg  # noqa: F401
     except ImportError:
@@ -61,14 +61,13 @@ def make_engine(url: str) -> Engine:
 
 def _prepared(url: str) -> URL:
     """The URL with psycopg as the driver and our time-outs, over which the URL's own options win."""
+    how = "write postgresql://user@host/database"
     try:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError):
-        raise InvalidSettings(
-            f"{shown(url)} is no URL of a database; write postgresql://user@host/database"
-        ) from None
+        raise InvalidSettings(f"{shown(url)} is no URL of a database; {how}") from None
     if not parsed.database:
-        raise InvalidSettings(f"{shown(url)} names no database; write postgresql://user@host/database")
+        raise InvalidSettings(f"{shown(url)} names no database; {how}")
     ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     given = parsed.query.get("options", "")
     options = " ".join([ours, *([given] if isinstance(given, str) else given)]).strip()
@@ -105,7 +104,7 @@ def error_for(problem: Exception) -> Exception:
         return InvalidArgument("a text with a NUL character is in no store")
     if not isinstance(problem, DBAPIError):  # the pool's own time-out
         return DatabaseBusy("all connections to the database are in use; try again")
-    if isinstance(problem, OperationalError) or problem.connection_invalidated:
+    if isinstance(problem, OperationalError) or problem.connection_invalidated or problem.statement is None:
         return StoreUnavailable(f"the database can't be reached: {said}")
     return problem
 

@@ -47,7 +47,7 @@ _LIVE_IN = _NAMED_IN.where(_LIVE)
 def get(
     session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False, locked: bool = False
 ) -> Found:
-    """The collection that `ref` names, with its row locked if asked; `entity` and `project` stand in where it has none.
+    """The collection that `ref` names, its row `locked` if asked; `entity` and `project` stand in where it has none.
 
     Where neither gives a project, the name is looked for in all of them and must be unique; the registry, where a
     link may bear its source's name, counts only where no other has it. Raises not_found.collection,

@@ -11,7 +11,6 @@ import pytest
 from lineal.backend.connect import connect
 from lineal.backend.port import Backend
 from lineal.core import errors, settings
-from tests.postgres import postgres_url, worker_database  # noqa: F401 - fixtures
 
 Connect = Callable[[str], Backend]
 

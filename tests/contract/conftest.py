@@ -21,7 +21,6 @@ from lineal.storage import sources
 from lineal.storage.cache import Cache
 from lineal.storage.manifest import Entry, Manifest
 from lineal.storage.transfer import Push
-from tests.postgres import postgres_url, worker_database  # noqa: F401 - fixtures
 
 Files = Mapping[str, bytes | str]
 Opener = Callable[..., Backend]

@@ -8,7 +8,7 @@ import pytest
 from lineal.backend.port import Backend
 from lineal.storage.cache import Cache
 from lineal.storage.pull import pull
-from tests.postgres import own_server, postgres_url, worker_database  # noqa: F401 - fixtures among them
+from tests.postgres import own_server
 
 from .processes import Worker, workers
 from .workers import fill, log, opened
