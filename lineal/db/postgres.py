@@ -41,6 +41,7 @@ _SESSION = {
     "statement_timeout": f"{_STATEMENT_S}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_S}s",  # a writer whose machine froze holds its locks no longer
     "timezone": "UTC",
+    "random_page_cost": "1.1",  # what is asked for by key all the time is in memory, or on flash at least
 }
 
 

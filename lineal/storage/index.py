@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, TextClause, bindparam, delete, insert, select, text, update
+from sqlalchemy import TextClause, bindparam, delete, insert, select, text, update
 
 from lineal.db.schema import blobs, objects
 from lineal.db.session import Session, insert_many
@@ -133,7 +133,7 @@ def clear(session: Session) -> None:
     session.execute(delete(objects))
 
 
-def _ask(session: Session, question: str, digests: Collection[Digest]) -> Sequence[Row[Any]]:
+def _ask(session: Session, question: str, digests: Collection[Digest]) -> Sequence[Any]:
     statement = _statement(session.dialect.name, question)
     return session.execute(statement, {"all": b"".join(digests), "count": len(digests)}).all()
 

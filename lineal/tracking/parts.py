@@ -218,6 +218,8 @@ def merge(sources: Sequence[Source]) -> Iterator[pa.Table]:
     """The points of all sources (oldest first), sorted, in tables that are each behind the one before."""
     import pyarrow as pa
 
+    if not sources:
+        return
     for bounds in _portions(sources):
         table = ordered(pa.concat_tables([source.read(bounds) for source in sources]))
         if table.num_rows:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -200,7 +199,7 @@ QUESTIONS: dict[str, Callable[[Backend], Any]] = {
     "the best runs by a metric": lambda b: b.runs.list(project="p", entity="local", order="summary.loss", limit=20),
     "the worst runs by a metric": lambda b: b.runs.list(project="p", entity="local", order="-summary.loss", limit=20),
     "runs with a metric in a range": lambda b: b.runs.list(
-        filters={"summary.loss": {"$lt": 10}}, order="summary.loss"
+        filters={"summary.loss": {"$lt": 10}}, order="summary.loss", limit=5
     ),
     "the newest runs": lambda b: b.runs.list(project="p", entity="local", limit=20),
     "what a version came from": lambda b: b.lineage.reach("p/m100:v0", up=True),
