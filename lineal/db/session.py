@@ -52,16 +52,12 @@ def insert_many(session: Session, table: Table, rows: Sequence[tuple[Any, ...]])
     """
     if not rows:
         return 0
-    columns = [column for column in table.columns if column.name != "id"]
-    names = ", ".join(session.dialect.identifier_preparer.quote(column.name) for column in columns)
-    into = f"INSERT INTO {table.name} ({names})"
-    if session.dialect.name == "sqlite":
-        values = ", ".join("?" * len(columns))
-        return session.exec_driver_sql(f"{into} VALUES ({values}) ON CONFLICT DO NOTHING", list(rows)).rowcount
-    # one statement with a list for each column: PostgreSQL would be asked once for each row
-    lists = ", ".join(f"%s::{column.type.compile(session.dialect).split()[0]}[]" for column in columns)
-    statement = f"{into} SELECT * FROM unnest({lists}) ON CONFLICT DO NOTHING"  # noqa: S608
-    return session.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True)))).rowcount
+    mark = "?" if session.dialect.paramstyle == "qmark" else "%s"
+    columns = [column.name for column in table.columns if column.name != "id"]
+    names = ", ".join(map(session.dialect.identifier_preparer.quote, columns))
+    values = ", ".join([mark] * len(columns))
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+    return session.exec_driver_sql(statement, list(rows)).rowcount
 
 
 def insert_new(session: Session, table: Table, values: Mapping[str, Any]) -> bool:
