@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lineal.client import plots as plot
+    from lineal.client.alerts import AlertLevel
     from lineal.client.artifact import Artifact
     from lineal.client.config import Config
     from lineal.client.current import (
+        alert,
         define_metric,
         finish,
         link_artifact,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FROM = {
+    "AlertLevel": "alerts",
     "Api": "query",
     "Artifact": "artifact",
     "ArtifactEntry": "entry",
@@ -70,6 +73,7 @@ _FROM = {
     "Settings": "options",
     "Table": "media.table",
     "Video": "media.video",
+    "alert": "current",
     "define_metric": "current",
     "download": "serving",
     "finish": "current",
@@ -87,6 +91,7 @@ _MODULES = {"errors": "lineal.core.errors", "plot": "lineal.client.plots"}
 _OF_THE_RUN = ("config", "summary")
 
 __all__ = [
+    "AlertLevel",
     "Api",
     "Artifact",
     "ArtifactEntry",
@@ -101,6 +106,7 @@ __all__ = [
     "Settings",
     "Table",
     "Video",
+    "alert",
     "config",
     "define_metric",
     "download",

@@ -12,7 +12,7 @@ from lineal.core.errors import InvalidSettings, ReadOnly, StoreUnavailable
 from lineal.core.settings import Settings, shown
 
 if TYPE_CHECKING:
-    from lineal.db.session import Database
+    from lineal.db.session import Database, Session
     from lineal.storage.blobs import BlobStore
 
 _DATABASES = ("postgresql://", "postgresql+psycopg://")
@@ -45,7 +45,7 @@ def _in_database(settings: Settings) -> Backend:
     if not store:
         raise InvalidSettings(f"{shown(settings.url)} holds rows only; set LINEAL_STORE to a place for the bytes")
     blobs = _store(store)
-    return _joined(open_postgres(settings.url), blobs, shown(settings.url), settings)
+    return _joined(open_postgres(settings.url, upgraded=_upgraded), blobs, shown(settings.url), settings)
 
 
 def _store(url: str) -> BlobStore:
@@ -74,7 +74,15 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
 
     folder = folder.absolute()
     _make(folder, "LINEAL_URL")
-    return _joined(open_file(str(folder / "lineal.db")), FolderStore(folder), str(folder), settings)
+    database = open_file(str(folder / "lineal.db"), upgraded=_upgraded)
+    return _joined(database, FolderStore(folder), str(folder), settings)
+
+
+def _upgraded(session: Session) -> None:
+    from lineal.tracking import runs, values
+
+    runs.see_all(session)
+    values.record_all(session)
 
 
 def _in_memory(settings: Settings) -> Backend:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from lineal.backend.operation import operation
@@ -28,11 +29,15 @@ class Runs:
         config: Mapping[str, Any] | None = None,
         code: Mapping[str, Any] | None = None,
         resume: Resume | None = None,
+        created_at: datetime | None = None,
+        writer: str | None = None,
     ) -> Run:
         """The run with that id, made unless it is there already.
 
         With `resume` a run that has ended runs again: `must` raises not_found.run unless it is there, `never` raises
         conflict.run_exists where it is. A resumed run keeps what isn't given here; its config is updated.
+        `created_at` is when it really began, where that is told later: a run that ended after that stays ended. What
+        `writer` began is its own, also with `never`, so that it may begin again what it can't know to have begun.
         """
         raise NotImplementedError
 
@@ -46,13 +51,24 @@ class Runs:
         """
         raise NotImplementedError
 
+    @operation("GET", "/runs/{run_id}/writers/{writer}", needs="read")
+    def last_seq(self, run_id: str, writer: str) -> int:
+        """The number of the last batch taken from the writer, 0 where it has only begun, -1 where it never did."""
+        raise NotImplementedError
+
     @operation("POST", "/runs/{run_id}/finish", needs="write")
     def finish(
-        self, run_id: str, state: RunState = "finished", *, exit_code: int | None = None, message: str = ""
+        self,
+        run_id: str,
+        state: RunState = "finished",
+        *,
+        exit_code: int | None = None,
+        message: str = "",
+        at: datetime | None = None,
     ) -> Run:
         """The run, ended, with its rows in one file per stream; one that has ended stays as it was.
 
-        `message` says why it failed. Raises not_found.run.
+        `message` says why it failed, `at` when it ended where that is told later. Raises not_found.run.
         """
         raise NotImplementedError
 
@@ -115,8 +131,11 @@ class Runs:
         raise NotImplementedError
 
     @operation("POST", "/runs/{run_id}/rewind", needs="write")
-    def rewind(self, run_id: str, step: int) -> Run:
-        """The run, running again from `step`: later rows leave its history but stay in the record."""
+    def rewind(self, run_id: str, step: int, *, writer: str | None = None) -> Run:
+        """The run, running again from `step`: later rows leave its history but stay in the record.
+
+        A `writer` begins with it: it rewinds once, and doing it again changes nothing.
+        """
         raise NotImplementedError
 
     @operation("POST", "/runs/{run_id}/fork", needs="write")

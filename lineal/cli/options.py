@@ -20,12 +20,12 @@ json_option = click.option("--json", "json_", is_flag=True, help="Print JSON for
 why_option = click.option("--why", default="", help="Why, for the record.")
 
 
-def here() -> Any:
-    """The connection of this command: the group's --url, --entity and --project over the settings."""
+def here(**more: Any) -> Any:
+    """The connection of this command: the group's --url, --entity and --project, and `more`, over the settings."""
     from lineal.client.connection import connection
 
     given = click.get_current_context().find_root().params
-    return connection(**{key: given.get(key) for key in ("url", "entity", "project")})
+    return connection(**{key: given.get(key) for key in ("url", "entity", "project")}, **more)
 
 
 def moment(text: str | None) -> Any:

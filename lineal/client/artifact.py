@@ -65,6 +65,7 @@ class Artifact:
         self._entries: dict[str, Entry] = {}
         self._unstage: weakref.finalize[..., Artifact] | None = None
         self._staging = ""
+        self._waits = ""  # why it has no version yet, where it was logged offline
         self._version: Version | None = None
         self._connection: Connection | None = None
 
@@ -269,6 +270,8 @@ class Artifact:
         return os.path.join(self._staging, new_id())
 
     def _check_draft(self) -> None:
+        if self._waits:
+            raise ArtifactLogged(f"{self._name} is logged already, offline, and never changes")
         if self._version is not None:
             raise ArtifactLogged(f"{self.name} is logged and never changes; start from {self.name} with new_draft()")
 
@@ -437,7 +440,7 @@ class Artifact:
     @property
     def _pinned(self) -> Version:
         if self._version is None:
-            raise InvalidArgument(f"{self._name} is a draft; log it first")
+            raise InvalidArgument(f"{self._name} {self._waits or 'is a draft; log it first'}")
         return self._version
 
     @property

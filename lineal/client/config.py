@@ -3,41 +3,93 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from lineal.core.errors import ConfigChanged, InvalidArgument
 from lineal.core.metadata import check_metadata, restored
+from lineal.core.names import texts
 
 MAX_BYTES = 32 << 20
 
 
 class Section(dict[str, Any]):
-    """Nested settings, by item and by attribute; a change of one is recorded like any other."""
+    """Nested settings, by item and by attribute; a change of one is recorded like any other. A copy is on its own."""
 
-    _record: Callable[[], None]
+    def __init__(self, values: Mapping[str, Any], record: Callable[[], None] | None = None) -> None:
+        """`values` are plain data; `record` is called after every change and may refuse it by raising."""
+        self.__dict__["_record"] = record
+        super().__init__(self._within(values))
 
     def __getattr__(self, key: str) -> Any:
         try:
             return self[key]
         except KeyError:
-            raise AttributeError(f"the config has no {key!r} here") from None
+            raise AttributeError(f"there is no {key!r} here") from None
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value
 
+    def __delattr__(self, key: str) -> None:
+        del self[key]
+
     def __setitem__(self, key: str, value: Any) -> None:
-        before = self.get(key, self)
-        super().__setitem__(key, value)
+        self._become({**self, key: value})
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def __ior__(self, other: Any) -> Section:  # type: ignore[override,misc]
+        self.update(other)
+        return self
+
+    def update(self, *others: Any, **more: Any) -> None:
+        """Sets many at once, all or none."""
+        self._become({**self, **dict(*others, **more)})
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: str, *default: Any) -> Any:
+        if key not in self and default:
+            return default[0]
+        value = self[key]
+        self._become({name: kept for name, kept in self.items() if name != key})
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        key = next(reversed(self))
+        return key, self.pop(key)
+
+    def clear(self) -> None:
+        self._become({})
+
+    def __reduce__(self) -> Any:
+        return Section, (plain(self),)
+
+    def _within(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        record = self.__dict__["_record"]
+        return {key: Section(item, record) if isinstance(item, dict) else item for key, item in values.items()}
+
+    def _become(self, values: Mapping[str, Any]) -> None:
+        new, before = self._within(checked(values)), dict(self)
+        self._replace(new)
         try:
-            self._record()
+            if (record := self.__dict__["_record"]) is not None:
+                record()
         except BaseException:
-            if before is self:
-                super().__delitem__(key)
-            else:
-                super().__setitem__(key, before)
+            self._replace(before)
             raise
+
+    def _replace(self, values: Mapping[str, Any]) -> None:
+        super().clear()
+        super().update(values)
 
 
 class Config(MutableMapping[str, Any]):
@@ -46,13 +98,17 @@ class Config(MutableMapping[str, Any]):
     A key that has a value keeps it, unless `update(..., allow_val_change=True)` says otherwise.
     """
 
-    def __init__(self, values: Mapping[str, Any], record: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, values: Mapping[str, Any], record: Callable[[Callable[[], dict[str, Any]]], None]) -> None:
+        """`record` is given what tells the values at any later time; it refuses a change by raising."""
         own = self.__dict__
-        own["_record"], own["_values"] = record, {}
-        own["_values"] = self._plain(values)
+        own["_record"], own["_values"], own["_lock"] = record, {}, threading.RLock()
+        own["_values"] = self._sections(checked(values))
+        own["_size"] = len(json.dumps(values))
 
     _values: dict[str, Any]
-    _record: Callable[[dict[str, Any]], None]
+    _record: Callable[[Callable[[], dict[str, Any]]], None]
+    _lock: threading.RLock
+    _size: int  # of all that was ever set, as JSON
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -61,9 +117,10 @@ class Config(MutableMapping[str, Any]):
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        if key not in self._values:
-            raise KeyError(key)
-        self._become({k: v for k, v in self._values.items() if k != key})
+        with self._lock:
+            if key not in self._values:
+                raise KeyError(key)
+            self._become({k: v for k, v in self._values.items() if k != key})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -80,51 +137,75 @@ class Config(MutableMapping[str, Any]):
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value
 
+    def __delattr__(self, key: str) -> None:
+        del self[key]
+
+    def __reduce__(self) -> Any:
+        return Config, (plain(self._values), _nowhere)
+
     def __repr__(self) -> str:
         return repr(self._values)
 
     def as_dict(self) -> dict[str, Any]:
         """A copy as plain data."""
-        return plain(self._values)
+        found: dict[str, Any] = plain(self._values)
+        return found
 
     def update(self, *others: Any, allow_val_change: bool | None = None, **more: Any) -> None:
         """Sets many at once, all or none. Raises conflict.config for a key that has another value already."""
         new = dict(more)
         for other in reversed(others):
             new = of(other) | new
-        given = self._plain(new)
-        if not allow_val_change:
+        given = checked(new)
+        with self._lock:
             for key, value in given.items():
-                if key in self._values and not _same(self._values[key], value):
+                if not allow_val_change and key in self._values and not _same(self._values[key], value):
                     raise ConfigChanged(
                         f"config {key!r} is {str(self._values[key])[:80]} already; pass allow_val_change=True to "
                         "config.update to change it"
                     )
-        self._become(self._values | given)
+            self._become(self._values | self._sections(given), len(json.dumps(given)))
 
     def setdefaults(self, values: Any) -> None:
         """Sets those keys that have no value yet."""
         self.update({key: value for key, value in of(values).items() if key not in self._values})
 
-    def _become(self, values: dict[str, Any]) -> None:
-        self._record(plain(values))
-        self.__dict__["_values"] = values
+    def _become(self, values: dict[str, Any], added: int = 0) -> None:
+        size = self._size + added
+        if size > MAX_BYTES:  # perhaps: what was replaced is counted too
+            checked(values)
+            size = len(json.dumps(values))
+        before, self.__dict__["_values"] = self._values, values
+        try:
+            self._record(self.as_dict)
+        except BaseException:
+            self.__dict__["_values"] = before
+            raise
+        self.__dict__["_size"] = size
 
-    def _plain(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = restored(check_metadata(values, "config", finite=False, max_bytes=MAX_BYTES))
-        return {key: self._section(value) for key, value in checked.items()}
+    def _sections(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        def record() -> None:
+            checked(self._values)
+            self._record(self.as_dict)
 
-    def _section(self, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        section = Section({key: self._section(item) for key, item in value.items()})
-        section.__dict__["_record"] = lambda: self._record(plain(self._values))
-        return section
+        return {key: Section(item, record) if isinstance(item, dict) else item for key, item in values.items()}
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with sections as plain dictionaries."""
-    return {key: plain(item) if isinstance(item, dict) else item for key, item in values.items()}
+def _nowhere(_now: Callable[[], Mapping[str, Any]]) -> None:
+    """Records nothing: a copy of a config is no run's."""
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `values` as plain data. Raises invalid.metadata."""
+    found: dict[str, Any] = restored(check_metadata(values, "config", finite=False, max_bytes=MAX_BYTES))
+    return found
+
+
+def plain(values: Any) -> Any:
+    """A copy of `values` with sections as plain dictionaries."""
+    if isinstance(values, dict):
+        return {key: plain(item) for key, item in values.items()}
+    return [plain(item) for item in values] if isinstance(values, list) else values
 
 
 def of(given: Any, include: Sequence[str] | None = None, exclude: Sequence[str] | None = None) -> dict[str, Any]:
@@ -134,10 +215,15 @@ def of(given: Any, include: Sequence[str] | None = None, exclude: Sequence[str] 
     """
     if include is not None and exclude is not None:
         raise InvalidArgument("say config_include_keys or config_exclude_keys, not both")
-    found = _of(given)
+    try:
+        found = _of(given)
+    except RecursionError:
+        raise InvalidArgument("the config is nested too deep, or holds itself") from None
     if include is not None:
-        return {key: value for key, value in found.items() if key in include}
-    return {key: value for key, value in found.items() if key not in (exclude or ())}
+        wanted = set(texts(include, what="config_include_keys"))
+        return {key: value for key, value in found.items() if key in wanted}
+    left_out = set(texts(exclude or (), what="config_exclude_keys"))
+    return {key: value for key, value in found.items() if key not in left_out}
 
 
 def _of(given: Any) -> dict[str, Any]:  # noqa: PLR0911 - a case for each kind
@@ -148,11 +234,11 @@ def _of(given: Any) -> dict[str, Any]:  # noqa: PLR0911 - a case for each kind
     if isinstance(given, str | Path):
         return _of_file(Path(given))
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
-        return dataclasses.asdict(given)
+        return _fields(given)
     if callable(dump := getattr(given, "model_dump", None)):
         return dict(dump(mode="json"))
     if callable(flags := getattr(given, "flag_values_dict", None)):
-        return dict(flags())
+        return {key: _nested(value) for key, value in flags().items()}
     if hasattr(given, "__dict__") and not isinstance(given, type) and not callable(given):
         return {key: _nested(value) for key, value in vars(given).items() if not key.startswith("_")}
     raise InvalidArgument(
@@ -160,12 +246,18 @@ def _of(given: Any) -> dict[str, Any]:  # noqa: PLR0911 - a case for each kind
     )
 
 
-def _nested(value: Any) -> Any:
+def _fields(given: Any) -> dict[str, Any]:
+    return {field.name: _nested(getattr(given, field.name)) for field in dataclasses.fields(given)}
+
+
+def _nested(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
     """A value of a config: what is like a config itself becomes one, paths and classes become texts."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, type) or callable(value):
         return getattr(value, "__qualname__", None) or repr(type(value).__name__)
+    if isinstance(value, Enum):
+        return value.name
     if dataclasses.is_dataclass(value) or hasattr(value, "model_dump") or type(value).__name__ == "Namespace":
         return _of(value)
     if isinstance(value, Mapping):
@@ -179,8 +271,9 @@ def _of_file(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML too
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as problem:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)  # 1e-3 is a text in YAML
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as problem:
         raise InvalidArgument(f"the config file {path} can't be read: {problem}") from None
     if not isinstance(found, Mapping):
         raise InvalidArgument(f"the config file {path} holds no mapping of keys to values")

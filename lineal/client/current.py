@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lineal.client import ending
 from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection
 from lineal.client.entry import PathLike
@@ -14,6 +16,10 @@ from lineal.client.files import Policy
 from lineal.client.metrics import Metric
 from lineal.client.outbox import End
 from lineal.client.run import Run, need
+from lineal.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Wait
 
 _lock = threading.RLock()
 _open: list[Run] = []  # the current one is the last
@@ -41,22 +47,35 @@ def left(run: Run) -> None:
 def end_all(end: End) -> None:
     """Ends every run that is open, with the process."""
     for run in list(reversed(_open)):
-        run._end(end)
+        try:
+            run._end(end)
+        except Exception:
+            logging.getLogger("lineal").exception("run %s did not end well", run.id)
 
 
 def last_unfinished(conn: Connection) -> str | None:
     """The id of the newest run on this machine that began here and has not ended, for `resume="auto"`."""
-    from lineal.client.journal import NAME, read
+    from lineal.client import leftovers
 
-    folders = sorted(conn.settings.runs_dir.glob(f"*/{NAME}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in folders:
-        frames = list(read(file.parent))
-        start = frames[0] if frames and frames[0].kind == "start" else None
-        if start is None or any(frame.kind == "finish" for frame in frames):
-            continue
-        if start.facts.get("project") == (conn.settings.project or start.facts.get("project")):
-            return str(start.facts.get("run_id"))
+    found = sorted(leftovers.find([conn.settings.runs_dir]), key=lambda left: left.seen_at, reverse=True)
+    for left in found:
+        if left.state == "crashed" and left.project == (conn.settings.project or left.project):
+            return left.run_id
     return None
+
+
+def send_left(conn: Connection, run_id: str) -> None:
+    """Sends what processes of that run that are gone have left on this machine. Raises unavailable.*."""
+    there = [] if conn.settings.mode == "offline" else sorted(conn.settings.runs_dir.glob(f"{run_id}-*"))
+    folders = [folder for folder in there if "-" not in folder.name[len(run_id) + 1 :]]
+    if folders:
+        from lineal.client.sync import sync
+
+        for sent in sync(folders, conn):
+            if isinstance(sent.problem, Unavailable):
+                raise sent.problem
+            for note in (*sent.notes, *([sent.problem.message] if sent.problem else ())):
+                logging.getLogger("lineal").warning("what was left of run %s: %s", run_id, note)
 
 
 def _forget_after_fork() -> None:
@@ -64,6 +83,7 @@ def _forget_after_fork() -> None:
     for run in _open:
         run._forked()
     _open.clear()
+    ending.forked()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)
@@ -88,6 +108,11 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
 def define_metric(name: str, *args: Any, **kwargs: Any) -> Metric:
     """`define_metric` of the current run."""
     return need(get()).define_metric(name, *args, **kwargs)
+
+
+def alert(title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
+    """`alert` of the current run."""
+    need(get()).alert(title, text, level, wait_duration)
 
 
 def save(

@@ -34,6 +34,7 @@ class DisabledRun(Run):
         self.config = Config(config, lambda _values: None)
         self._summary = Summary({}, metrics.Metrics(), settle=lambda: None, check=lambda: None)
         self._folder: str | None = None
+        self._offline = False
 
     @property
     def dir(self) -> str:
@@ -58,7 +59,16 @@ class DisabledRun(Run):
     def save(self, glob_str: Any, base_path: Any = None, policy: str = "live") -> list[str]:
         return []
 
+    def alert(self, title: Any, text: Any = "", level: Any = "INFO", wait_duration: Any = None) -> None:
+        pass
+
     def mark_preempting(self) -> None:
+        pass
+
+    def watch(self, models: Any, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def _check_open(self) -> None:
         pass
 
     def use_artifact(
@@ -87,7 +97,8 @@ class DisabledRun(Run):
         return artifact
 
     def _change(self, **new: Any) -> None:
-        self._record = replace(self._record, **new)
+        shown: dict[str, Any] = {key: tuple(value) if key == "tags" else value for key, value in new.items()}
+        self._record = replace(self._record, **shown)
 
     def _end(self, end: End) -> None:
         from lineal.client import current

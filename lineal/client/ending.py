@@ -15,16 +15,20 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client.outbox import End
 from lineal.core.errors import RunStopped
+from lineal.tracking.model import Run as RunRecord
+
+if TYPE_CHECKING:
+    from lineal.client.run import Run
 
 _MAX_MESSAGE = 64 << 10
 _TERMINATED = 128 + signal.SIGTERM
 _how = End("finished")
-_signalled = False
-_watching = False
+_interrupted = _signalled = False
+_watching = _hooked = False
 
 
 def of(problem: BaseException | None) -> End:
@@ -56,22 +60,37 @@ def _of_exit(code: Any) -> End:
 
 def watch(end_all: Callable[[End], None]) -> None:
     """Has `end_all` called when the process ends, with how it does. Only the first call counts."""
-    global _watching  # noqa: PLW0603 - a process ends once
+    global _watching, _hooked  # noqa: PLW0603 - a process ends once
+    _watch_signal()
     if _watching:
         return
     _watching = True
-    _watch_exceptions()
-    _watch_exit()
-    _watch_signal()
+    if not _hooked:
+        _hooked = True
+        _watch_exceptions()
+        _watch_exit()
     pid = os.getpid()
 
     def leave() -> None:
         if os.getpid() == pid:
-            end_all(_how)
-            if _how.state == "killed" and not _signalled:
+            problem = sys.exception()  # which leaves a worker of multiprocessing at this moment
+            end_all(of(problem) if problem is not None else _how)
+            if _interrupted:
                 _die_of_interrupt()
 
     atexit.register(leave)
+    if (processes := sys.modules.get("multiprocessing.process")) and processes.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(None, leave, exitpriority=100)  # workers that were forked end without a word to atexit
+
+
+def forked() -> None:
+    """In a forked child: how its parent ends is not how it ends."""
+    global _watching, _how, _interrupted, _signalled
+    _watching, _how, _interrupted, _signalled = False, End("finished"), False, False
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _die_of_interrupt() -> None:
@@ -84,8 +103,8 @@ def _watch_exceptions() -> None:
     before = sys.excepthook
 
     def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
-        global _how  # noqa: PLW0603 - told to the exit handler
-        _how = of(exc)
+        global _how, _interrupted
+        _how, _interrupted = of(exc), isinstance(exc, KeyboardInterrupt)
         before(kind, exc, trace)
 
     sys.excepthook = hook
@@ -108,11 +127,35 @@ def _watch_signal() -> None:
         return
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return  # somebody else knows better what to do
+    signal.signal(signal.SIGTERM, _terminate)
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        global _how, _signalled  # noqa: PLW0603 - told to the exit handler
-        _signalled = True
-        _how = _of_exit(_TERMINATED)
-        raise SystemExit(_TERMINATED)
 
-    signal.signal(signal.SIGTERM, handle)
+def _terminate(number: int, frame: FrameType | None) -> None:
+    global _how, _signalled  # noqa: PLW0603 - told to the exit handler
+    _signalled = True
+    _how = _of_exit(_TERMINATED)
+    raise SystemExit(_TERMINATED)
+
+
+def ended(record: RunRecord, end: End) -> RunRecord:
+    """The record of a run that ended so."""
+    from dataclasses import replace
+
+    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
+
+
+def farewell(run: Run, told: bool) -> None:
+    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
+    import logging
+    import shutil
+
+    folder = run._outbox.journal.folder
+    run._outbox.journal.close()
+    if run._offline:
+        logging.getLogger("lineal").info("run %s is in %s; send it with: lineal sync %s", run.id, folder, folder)
+    elif told:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif not told:
+        logging.getLogger("lineal").warning(
+            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
+        )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ import xxhash
 
 from lineal.core.errors import InvalidSource
 from lineal.storage.blobs import translated
+from lineal.tracking.model import CRASHED_AFTER_S
 
 NAME = "run.journal"
 _HEAD_BYTES = 16
@@ -37,17 +39,25 @@ class Frame(NamedTuple):
 class Journal:
     """The journal in `folder`, open for appending by one process at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises unavailable.* where the folder can't be written, invalid.source where another process writes it."""
+    def __init__(self, folder: Path, *, new: bool = True) -> None:
+        """Unless `new` it must be there. Raises unavailable.* where it can't be written, invalid.source where another
+        process writes it or it is gone.
+        """
         self.folder = folder
+        if not new and not (folder / NAME).is_file():
+            raise InvalidSource(f"{folder} has no journal of a run")
         with translated(f"the run's folder {folder}"):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if new:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if new else 0)
+            self._file = os.open(folder / NAME, flags, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            taken = _locked(self._file, fcntl.LOCK_EX)
+            if taken or (taken is None and not new and _just_written(self._file)):
+                raise InvalidSource(f"{folder} belongs to a run that is still under way")
+        except BaseException:
             os.close(self._file)
-            raise InvalidSource(f"{folder} belongs to a run that is still under way") from None
+            raise
         self.size = os.fstat(self._file).st_size
 
     def append(self, kind: str, facts: Mapping[str, Any], rows: Mapping[Any, bytes] | None = None) -> None:
@@ -82,7 +92,43 @@ class Journal:
 
     def close(self) -> None:
         """Lets another process have it."""
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process that lives writes the journal in `folder`, or sends it."""
+    with open(folder / NAME, "rb") as file:
+        taken = _locked(file.fileno(), fcntl.LOCK_SH)
+        return _just_written(file.fileno()) if taken is None else taken
+
+
+def _locked(file: int, how: int) -> bool | None:
+    """Whether another process has the lock, which is ours otherwise; None on a file system that has no locks."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def _just_written(file: int) -> bool:
+    """Whether the file was written so lately that its process must be taken to live."""
+    return time.time() - os.fstat(file).st_mtime < CRASHED_AFTER_S
+
+
+def left_over(folder: Path, end: int) -> int:
+    """How many bytes behind `end`, where the whole frames stop, are damaged; 0 where the last was only cut off."""
+    with open(folder / NAME, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(end)
+        head = file.read(_HEAD_BYTES)
+    length = int.from_bytes(head[:8], "little")
+    cut_off = len(head) < _HEAD_BYTES or (length <= _MAX_FRAME_BYTES and end + _HEAD_BYTES + length > size)
+    return 0 if cut_off else size - end
 
 
 def read(folder: Path, start: int = 0) -> Iterator[Frame]:

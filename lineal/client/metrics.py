@@ -9,8 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from lineal.core.errors import InvalidArgument
+from lineal.tracking.rows import check_key
 
 KINDS = ("min", "max", "mean", "last", "first", "best", "none", "copy")
+_KNOWN_KEYS = 200_000
 Goal = Literal["minimize", "maximize"]
 
 
@@ -44,19 +46,20 @@ def define(
     """The definition that these arguments of `define_metric` make. Raises invalid.argument."""
     if not isinstance(name, str) or not name:
         raise InvalidArgument("define_metric needs the name of a metric, such as 'val/acc' or 'val/*'")
+    check_key(name)
     step = step_metric.name if isinstance(step_metric, Metric) else step_metric
-    if step is not None and ("*" in step or not step):
-        raise InvalidArgument(f"{step[:80]!r} can't be a step metric: name one key")
+    if step is not None and (not isinstance(step, str) or "*" in step or not step):
+        raise InvalidArgument(f"{str(step)[:80]!r} can't be a step metric: name one key")
     kinds = tuple(part.strip() for part in summary.split(",")) if isinstance(summary, str) else tuple(summary or ())
     for kind in kinds:
         if kind not in KINDS:
             raise InvalidArgument(f"{str(kind)[:40]!r} is no kind of summary; there are {', '.join(KINDS)}")
-    long = {"min": "minimize", "max": "maximize", "minimize": "minimize", "maximize": "maximize", None: None}
-    if goal not in long:
+    long = {"min": "minimize", "max": "maximize", "minimize": "minimize", "maximize": "maximize", "None": None}
+    if str(goal) not in long:
         raise InvalidArgument(f"{str(goal)[:40]!r} is no goal; say minimize or maximize")
     if "best" in kinds and goal is None:
         raise InvalidArgument("summary='best' needs goal='minimize' or goal='maximize'")
-    whole: Any = long[goal]
+    whole: Any = long[str(goal)]
     return Metric(name, step, True if step_sync is None else step_sync, bool(hidden), kinds, whole)
 
 
@@ -75,14 +78,19 @@ class Metrics:
     def add(self, metric: Metric) -> None:
         """Takes the definition, in the place of one of the same name."""
         self._defined[metric.name] = metric
-        self._found.clear()
+        self._found = {}
 
     def of(self, key: str) -> Metric | None:
         """The definition of the key, if any."""
-        if key not in self._found:
-            fitting = (m for m in self._defined.values() if m.is_pattern and fnmatchcase(key, m.name))
-            self._found[key] = self._defined.get(key) or next(fitting, None)
-        return self._found[key]
+        try:
+            return self._found[key]
+        except KeyError:
+            defined, found = self._defined, self._found  # as they are now: other threads may define more
+            fitting = (m for m in list(defined.values()) if m.is_pattern and fnmatchcase(key, m.name))
+            metric = defined.get(key) or next(fitting, None)
+            if len(found) < _KNOWN_KEYS:
+                found[key] = metric
+            return metric
 
     def to_json(self) -> list[dict[str, Any]]:
         return [metric.to_json() for metric in self._defined.values()]
@@ -91,14 +99,16 @@ class Metrics:
 class Tally:
     """The running summary of one key, kept as its definition asks."""
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-        self._values: dict[str, Any] = {}
+    def __init__(self, metric: Metric, known: Any = None) -> None:
+        """`known` is the summary that the key has already: of a run that goes on, where only the mean starts anew."""
+        self.metric = metric
+        before = known if isinstance(known, dict) else {}
+        self._values: dict[str, Any] = {kind: before[kind] for kind in metric.summary if kind in before}
         self._sum, self._count = 0.0, 0
 
     def add(self, value: Any) -> Any:
         """The key's summary with `value` counted in: a value, or a mapping of kinds to values."""
-        kinds = self._metric.summary
+        kinds = self.metric.summary
         if not kinds or "copy" in kinds:
             return value
         if isinstance(value, int | float) and not math.isnan(value):
@@ -117,5 +127,5 @@ class Tally:
             return value
         if kind == "first":
             return known
-        smaller = kind == "min" or (kind == "best" and self._metric.goal == "minimize")
+        smaller = kind == "min" or (kind == "best" and self.metric.goal == "minimize")
         return min(known, value) if smaller else max(known, value)

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lineal.core.errors import InvalidArgument
+from lineal.core.names import texts
 
+_MAX_LABEL = 64
+_MAX_PATIENCE_S = 604_800
 _log = logging.getLogger("lineal")
 _OFF = ("off", "false", "none", "0", "")
 _AS_WANDB = {"x_disable_stats": ("system", True), "disable_git": ("git", True), "save_code": ("code", False)}
@@ -66,6 +69,15 @@ def of(given: Settings | Mapping[str, Any] | None) -> Settings:
 def _checked(settings: Settings) -> Settings:
     if settings.mode not in (None, "shared"):
         raise InvalidArgument(f"{str(settings.mode)[:40]!r} is no mode of a run's settings; there is 'shared'")
+    for what in ("system_interval_s", "patience_s"):
+        if not isinstance(getattr(settings, what), int | float):
+            raise InvalidArgument(f"{what} is a number of seconds")
     if not settings.system_interval_s > 0:
         raise InvalidArgument("system_interval_s must be more than 0")
+    if not 0 <= settings.patience_s <= _MAX_PATIENCE_S:
+        raise InvalidArgument("patience_s must be from 0 to a week")
+    label = "" if settings.label is None else settings.label
+    if not isinstance(label, str) or len(label) > _MAX_LABEL or not label.isprintable():
+        raise InvalidArgument(f"label is a text of at most {_MAX_LABEL} printable characters")
+    texts(settings.variables, what="variables")
     return settings

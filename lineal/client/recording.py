@@ -23,14 +23,13 @@ _log = logging.getLogger("lineal")
 
 def record_surroundings(run: Run, settings: Settings) -> None:
     """Starts recording; all but the console is looked at by the outbox's thread."""
-    sources: list[Callable[[bool], Rows]] = [_guarded(_Facts(run, settings))]
+    run._outbox.chores.append(_guarded(_Facts(run, settings)))
     if settings.console:
         console = _Console()
         run._before_end.append(console.stop)
-        sources.append(_guarded(console))
+        run._outbox.sources.append(_guarded(console))
     if settings.system:
-        sources.append(_guarded(_System(run._files.folder.parent, settings.system_interval_s)))
-    run._outbox.sources += sources
+        run._outbox.chores.append(_guarded(_System(run._files.folder.parent, settings.system_interval_s)))
 
 
 def _guarded(source: Callable[[bool], Rows]) -> Callable[[bool], Rows]:
@@ -72,16 +71,18 @@ class _Facts:
         from lineal.client.capture import environment, packages
 
         facts: dict[str, Any] = {}
-        if self._settings.environment:
-            facts |= environment.environment_facts((*environment.VARIABLES, *self._settings.variables))
-        if self._settings.packages:
-            facts["packages"] = packages.packages()
-            if conda := packages.conda_packages():
-                facts["conda_packages"] = conda
-        if self._settings.git and "commit" in self._run._record.code:
-            facts["git"] = self._changes()
-        if facts:
-            self._run._outbox.change(environment=facts)
+        try:
+            if self._settings.environment:
+                facts |= environment.environment_facts((*environment.VARIABLES, *self._settings.variables))
+            if self._settings.packages:
+                facts["packages"] = packages.packages()
+                if conda := packages.conda_packages():
+                    facts["conda_packages"] = conda
+            if self._settings.git and "commit" in self._run._record.code:
+                facts["git"] = self._changes()
+        finally:  # what was found before one of them failed
+            if facts:
+                self._run._outbox.change(environment=facts)
 
     def _changes(self) -> dict[str, Any]:
         from lineal.client.capture.git import untracked_facts
@@ -113,7 +114,7 @@ class _Console:
         rows: list[Row] = []
         for line in self._console.take(final=final):
             self._step = max(self._step + 1, int(line.time_s * 1e6))
-            rows.append((self._step, line.time_s, {line.stream: line.text}))
+            rows.append((self._step, self._step / 1e6, {line.stream: line.text}))  # never back, as clocks may go
         if final and self._console.dropped:
             note = f"[lineal: {self._console.dropped} lines came too fast and are not recorded]"
             rows.append((self._step + 1, time.time(), {"stderr": note}))
@@ -127,6 +128,7 @@ class _System:
         self._folder, self._interval_s = folder, interval_s
         self._next_s = time.monotonic() + interval_s
         self._system: System | None = None
+        self._step, self._offset = 0, time.time() - time.monotonic()  # moments don't jump when the clock is set
 
     def __call__(self, final: bool) -> Rows:
         if time.monotonic() < self._next_s:
@@ -136,6 +138,7 @@ class _System:
 
             self._system = System(self._folder)
         self._next_s = time.monotonic() + self._interval_s
-        now = time.time()
+        now = self._offset + time.monotonic()
+        self._step = max(self._step + 1, int(now * 1e6))
         sample: dict[str, Any] = dict(self._system.sample())
-        return {"system": [(int(now * 1e6), now, sample)]} if sample else {}
+        return {"system": [(self._step, now, sample)]} if sample else {}

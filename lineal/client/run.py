@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client import ending, metrics
 from lineal.client.artifact import Artifact
@@ -19,9 +20,13 @@ from lineal.client.history import History
 from lineal.client.outbox import End, Outbox
 from lineal.client.summary import Summary
 from lineal.core import names
-from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped
+from lineal.core.errors import InvalidArgument, RunFinished, RunNotFound, RunStopped, StoreUnavailable
+from lineal.core.settings import environment
 from lineal.tracking.model import Run as RunRecord
 from lineal.tracking.model import RunState
+
+if TYPE_CHECKING:
+    from lineal.client.alerts import Alerts, Wait
 
 
 class Run:
@@ -41,12 +46,15 @@ class Run:
         self._record, self._connection = record, conn
         self._outbox, self._files = outbox, files
         self.config, self._summary, self._metrics = parts
-        self._history = History(outbox, self._metrics, files.folder, record.last_step + 1)
+        self._history = History(outbox, self._metrics, files, record.last_step + 1)
         self._log = self._history.log
         self._offline, self._primary = offline, primary
         self._before_end: list[Callable[[], None]] = []
+        self._alerts: Alerts | None = None
         self._pid = os.getpid()
         self._preempting = False
+        self._ending = threading.RLock()
+        self._is_ending = False
 
     def __repr__(self) -> str:
         return f"<Run {self.path} ({self.state})>"
@@ -176,6 +184,7 @@ class Run:
         overwrite: bool | None = None,
     ) -> metrics.Metric:
         """Says of a key, or a pattern such as `val/*`, which step it has and how it is summed up (min, mean …)."""
+        self._check_open()
         metric = metrics.define(name, step_metric, step_sync, hidden, summary, goal)
         self._outbox.drain()
         self._metrics.add(metric)
@@ -213,6 +222,16 @@ class Run:
 
         unwatch(models)
 
+    def alert(self, title: str, text: str = "", level: str = "INFO", wait_duration: Wait = None) -> None:
+        """Records an alert, and sends it to the channels that are configured; INFO, WARN or ERROR.
+
+        The same title within `wait_duration` (seconds, default 60) is counted, not sent. See the page on alerts.
+        """
+        from lineal.client import alerts
+
+        self._check_open()
+        alerts.of_run(self).add(title, text, level, wait_duration)
+
     def mark_preempting(self) -> None:
         """Says that the machine will be taken away: a run that is asked to end now ends as preempted."""
         self._preempting = True
@@ -226,6 +245,14 @@ class Run:
         ref = artifact_or_name._pinned.ref if isinstance(artifact_or_name, Artifact) else artifact_or_name
         if use_as is not None:
             names.check_name(use_as, "role")
+        if self._offline:
+            from lineal.client import offline
+
+            return offline.use(self, ref, type, use_as)
+        if not isinstance(artifact_or_name, Artifact) and environment("LINEAL_LOCKED"):
+            from lineal.client.locked import locked
+
+            ref = locked(ref, self._connection.settings)
         if type is not None:
             check_type(self._connection, ref, type)
         version = self._connection.backend.artifacts.use(ref, self.id, role=use_as)
@@ -246,11 +273,19 @@ class Run:
         artifact = as_artifact(artifact_or_path, name, type)
         if artifact.logged:
             raise InvalidArgument(f"{artifact.name} is logged already; use_artifact records it as an input")
+        if self._offline:
+            from lineal.client import offline
+
+            return offline.log(self, artifact, aliases or (), tags or ())
         artifact._log(self._connection, project=self.project, run_id=self.id, aliases=aliases or (), tags=tags or ())
         return artifact
 
     def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> Artifact:
         """The version as `registry/<collection>` shows it; a draft is logged first."""
+        if self._offline:
+            raise StoreUnavailable(
+                "linking needs the store, and this run is offline; link the version after `lineal sync`"
+            )
         if not artifact.logged:
             self.log_artifact(artifact)
         return artifact.link(target_path, aliases or ())
@@ -291,17 +326,29 @@ class Run:
 
         if self._pid != os.getpid():
             return
-        if self.state == "running":
-            if self._preempting and end.state == "killed":
-                end = end._replace(state="preempted")
-            for stop in self._before_end:
-                stop()
-            told = self._outbox.close(end if self._primary else end._replace(state=None))
-            self._record = _ended(self._record, end)
-            self._history.halt = self._refuse
-            current.left(self)
-            _farewell(self, told)
+        with self._ending:
+            if self.state == "running" and not self._is_ending:  # a signal's handler may end it while it ends
+                self._is_ending = True
+                try:
+                    self._close(
+                        end._replace(state="preempted") if self._preempting and end.state == "killed" else end
+                    )
+                finally:
+                    self._is_ending = False
         current.left(self)
+
+    def _close(self, end: End) -> None:
+        import logging
+
+        while self._before_end:
+            try:
+                self._before_end.pop()()
+            except Exception:  # the end of a part must not keep the run from its own
+                logging.getLogger("lineal").debug("a part of run %s did not end well", self.id, exc_info=True)
+        told = self._outbox.close(end if self._primary else end._replace(state=None))
+        self._history.halt = self._refuse
+        self._record = ending.ended(self._record, end)
+        ending.farewell(self, told)
 
     def __enter__(self) -> Run:
         return self
@@ -335,7 +382,9 @@ class Run:
         """What becomes of the run in a forked child: its rows are the parent's to log."""
         import logging
 
+        self._outbox.journal.close()  # or its lock would outlive the parent
         told: list[bool] = []
+        self._outbox.abandon()
 
         def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
             if not told:
@@ -356,27 +405,6 @@ class Run:
             raise RunStopped(f"run {self.id} was asked to stop by {by}")
 
         self._history.halt = stop
-
-
-def _ended(record: RunRecord, end: End) -> RunRecord:
-    from dataclasses import replace
-
-    return replace(record, state=end.state or "finished", exit_code=end.exit_code, message=end.message)
-
-
-def _farewell(run: Run, told: bool) -> None:
-    """Leaves nothing behind of a run that the store knows, and says where the rest of another one is."""
-    import logging
-    import shutil
-
-    folder = run._outbox.journal.folder
-    run._outbox.journal.close()
-    if told and not run._offline:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not told:
-        logging.getLogger("lineal").warning(
-            "run %s is not wholly in the store; send the rest with: lineal sync %s", run.id, folder
-        )
 
 
 def as_artifact(artifact_or_path: Artifact | PathLike, name: str | None, type: str | None) -> Artifact:

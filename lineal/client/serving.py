@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from lineal.client import lock, offline
 from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection, connection
 from lineal.client.entry import PathLike
 from lineal.core.names import Ref, parse_ref
+from lineal.registry.model import Version
 from lineal.storage import digest as digests
 from lineal.storage.blobs import from_os_error
 from lineal.storage.digest import Digest
@@ -22,14 +24,25 @@ def download(ref: str, root: PathLike | None = None, *, mode: Mode = "copy", url
     hashing or copying any; a ref pinned by digest (`name@sha256:…`) then needs no store at all. Treat that folder
     as read-only. Raises not_found.*, corrupt.digest_mismatch, unavailable.*.
     """
-    conn = connection(url=url)
+    conn = offline.of(connection(url=url))
     parsed = parse_ref(ref)
     if root is not None:
         return Artifact._logged_as(conn.backend.artifacts.resolve(ref), conn).download(root, mode=mode)
     if (ready := _cached(conn, parsed)) is not None:
         return ready
+    return str(conn.cache.tree_path(digests.parse(fetch(conn, ref, mode).digest)))
+
+
+def fetch(conn: Connection, ref: str, mode: Mode = "copy") -> Version:
+    """The version that the ref names now, whose files are in the cache, which remembers it for times without a store.
+
+    Raises as `download` does.
+    """
     version = conn.backend.artifacts.resolve(ref)
-    return _tree(conn, digests.parse(version.digest), mode)
+    _tree(conn, digests.parse(version.digest), mode)
+    if conn.settings.mode != "offline":
+        lock.remember(conn, ref, version)
+    return version
 
 
 def _cached(conn: Connection, ref: Ref) -> str | None:

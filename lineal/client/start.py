@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from datetime import datetime
+from typing import Any, Literal
 
 from lineal.client import config as configs
 from lineal.client import current, ending, options
+from lineal.client.begin import Beginning, Point, begin
 from lineal.client.config import Config
 from lineal.client.connection import Connection, connection
 from lineal.client.disabled import DisabledRun
@@ -25,21 +28,15 @@ from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument
-from lineal.core.metadata import check_metadata, restored
-from lineal.core.names import check_name
-from lineal.core.settings import DEFAULT_PROJECT
+from lineal.core.metadata import check_metadata, check_text, restored
+from lineal.core.names import check_name, texts
+from lineal.core.settings import DEFAULT_PROJECT, environment
 from lineal.tracking.model import Resume
 from lineal.tracking.model import Run as RunRecord
 
 _log = logging.getLogger("lineal")
+_REINIT = (None, True, False, "default", "finish_previous", "return_previous", "create_new")
 _POINT = re.compile(r"([^?/]+)\?_step=([0-9]{1,18})")
-
-
-class Point(NamedTuple):
-    """A step of a run, as `fork_from` and `resume_from` name it."""
-
-    run: str
-    step: int
 
 
 def init(
@@ -74,6 +71,10 @@ def init(
     """
     if ignored:
         _log.warning("init takes no %s; it is left out", ", ".join(sorted(ascii(key)[:40] for key in ignored)))
+    if reinit not in _REINIT:
+        raise InvalidArgument(f"reinit is {str(reinit)[:40]!r}; say finish_previous, return_previous or create_new")
+    if resume_from and fork_from:
+        raise InvalidArgument("say resume_from or fork_from, not both")
     if reinit == "return_previous" and (before := current.get()) is not None:
         return before
     switches = options.of(settings)
@@ -82,27 +83,31 @@ def init(
     given = configs.of(config, config_include_keys, config_exclude_keys)
     values = check_metadata(given, "config", finite=False, max_bytes=configs.MAX_BYTES)
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
-    if reinit != "create_new":
-        current.finish()
     if conn.settings.mode == "disabled":
+        _finish_previous(reinit)
         return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, restored(values)))
     given_point = resume_from or fork_from
     point = parse_point(given_point) if given_point else None
-    asked = _Asked(
+    asked = Beginning(
+        writer=clock.new_run_id(),
         run_id=_id(conn, id, resume, point if resume_from else None),
         resume=_resume(id, resume, switches, rewound=bool(resume_from)),
         facts={
             "project": conn.settings.project,
-            "name": name or ("" if resume or resume_from else new_name()),
-            "job_type": job_type or "",
-            "group": group or "",
-            "tags": list(tags or ()),
-            "notes": notes or "",
+            "name": _text(name, "name") or ("" if resume or resume_from else new_name()),
+            "job_type": _text(job_type, "job_type"),
+            "group": _text(group, "group"),
+            "tags": [*(_text(tag, "a tag") for tag in texts(tags or (), what="tags")), *_own_tags()],
+            "notes": _text(notes, "notes"),
             "config": values,
         },
+        code=_code(switches),
         rewind=point if resume_from else None,
         fork=point if fork_from else None,
     )
+    _finish_previous(reinit)
+    if id is not None or resume or resume_from:
+        current.send_left(conn, asked.run_id)
     run = _start(conn, asked, switches)
     ending.watch(current.end_all)
     current.enter(run)
@@ -111,12 +116,30 @@ def init(
     return run
 
 
-class _Asked(NamedTuple):
-    run_id: str
-    resume: Resume | None
-    facts: dict[str, Any]
-    rewind: Point | None
-    fork: Point | None
+def _finish_previous(reinit: Any) -> None:
+    if reinit != "create_new":
+        current.finish()
+
+
+def _text(given: Any, what: str) -> str:
+    if given is not None and not isinstance(given, str):
+        raise InvalidArgument(f"{what} must be a text, not {type(given).__name__}; write str(...)")
+    return check_text(given or "", what)
+
+
+def _code(switches: Settings) -> Mapping[str, Any]:
+    from lineal.client.capture.git import code_facts
+
+    return code_facts() if switches.git else {}
+
+
+def _own_tags() -> list[str]:
+    """The tags that the process gives each of its runs by itself."""
+    if not environment("LINEAL_REPRODUCES"):
+        return []
+    from lineal.client.reproduce_result import own_tags
+
+    return own_tags()
 
 
 def parse_point(text: str) -> Point:
@@ -153,23 +176,21 @@ def _resume(id: str | None, resume: Any, switches: Settings, *, rewound: bool) -
     return found
 
 
-def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
-    from lineal.client.capture.git import code_facts
-
+def _start(conn: Connection, asked: Beginning, switches: Settings) -> Run:
     offline = conn.settings.mode == "offline"
     shared = switches.mode == "shared"
-    writer = clock.new_run_id()
-    code = code_facts() if switches.git else {}
-    if offline:
-        record = _imagined(conn, asked, code)
-    else:
-        record = _begun(conn, asked, code)
-    journal = Journal(conn.settings.runs_dir / f"{record.id}-{writer}")
-    facts = {"run_id": record.id, "writer": writer, "entity": record.entity, **asked.facts, "code": code}
-    points = {"rewind": asked.rewind, "fork": asked.fork, "resume": asked.resume}
-    journal.append(
-        "start", {**facts, "project": record.project, "at": clock.format_time(record.created_at), **points}
-    )
+    writer, begun_at = asked.writer, clock.now()
+    journal = Journal(conn.settings.runs_dir / f"{asked.run_id}-{writer}")
+    try:
+        record = _imagined(conn, asked, begun_at) if offline else begin(conn.backend.runs, asked)
+    except BaseException:
+        journal.close()
+        shutil.rmtree(journal.folder, ignore_errors=True)
+        raise
+    placed = replace(asked, facts={**asked.facts, "project": record.project})
+    here = {"entity": record.entity, "user": conn.settings.user, "host": conn.settings.host}
+    how = {"offline": offline, "primary": switches.primary}
+    journal.append("start", {"at": clock.format_time(begun_at), **placed.to_json(), **here, **how})
     metrics = Metrics(record.metrics)
     summary = Summary(record.summary, metrics, settle=lambda: outbox.drain(), check=lambda: run._check_open())
     files = RunFiles(journal.folder / "files", None if offline else conn)
@@ -184,9 +205,9 @@ def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
         patience_s=switches.patience_s,
     )
 
-    def keep(values: dict[str, Any]) -> None:
+    def keep(now: Callable[[], dict[str, Any]]) -> None:
         run._check_open()
-        outbox.change(config=values)
+        outbox.change(config=now)
 
     config = Config(record.config, keep)
     run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)
@@ -196,20 +217,7 @@ def _start(conn: Connection, asked: _Asked, switches: Settings) -> Run:
     return run
 
 
-def _begun(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRecord:
-    runs = conn.backend.runs
-    if asked.rewind is not None:
-        runs.get(asked.rewind.run)
-        record = runs.rewind(asked.rewind.run, asked.rewind.step)
-        given = {key: value for key, value in asked.facts.items() if value and key not in ("project", "config")}
-        return runs.change(record.id, config={**record.config, **asked.facts["config"]}, **given)
-    record = runs.start(asked.run_id, code=code, resume=asked.resume, **asked.facts)
-    if asked.fork is not None:
-        record = runs.fork(record.id, asked.fork.run, asked.fork.step)
-    return record
-
-
-def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRecord:
+def _imagined(conn: Connection, asked: Beginning, begun_at: datetime) -> RunRecord:
     """The run as it will be once it is sent; only what came before it is unknown."""
     point = asked.rewind or asked.fork
     facts = asked.facts
@@ -221,10 +229,10 @@ def _imagined(conn: Connection, asked: _Asked, code: Mapping[str, Any]) -> RunRe
         facts["job_type"],
         "running",
         restored(facts["config"]),
-        code,
+        asked.code,
         conn.settings.user,
         conn.settings.host,
-        clock.now(),
+        begun_at,
         group=facts["group"],
         tags=tuple(facts["tags"]),
         notes=facts["notes"],

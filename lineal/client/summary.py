@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from lineal.client.config import MAX_BYTES, Section, plain
 from lineal.client.metrics import Metrics, Tally
 from lineal.core.metadata import check_metadata, restored
 from lineal.tracking.rows import Row
@@ -21,6 +23,7 @@ class Summary(MutableMapping[str, Any]):
         own["_values"], own["_metrics"] = dict(values), metrics
         own["_settle"], own["_check"] = settle, check
         own["_tallies"], own["_changed"] = {}, {}
+        own["_lock"] = threading.RLock()
 
     _values: dict[str, Any]
     _metrics: Metrics
@@ -28,23 +31,25 @@ class Summary(MutableMapping[str, Any]):
     _check: Callable[[], None]
     _tallies: dict[str, Tally]
     _changed: dict[str, Any]
+    _lock: threading.RLock  # held while values change
 
     def __getitem__(self, key: str) -> Any:
         self._settle()
-        return self._values[key]
+        value = self._values[key]
+        if not isinstance(value, dict):
+            return value
+        section = Section(value, lambda: self.update({key: plain(section)}))
+        return section
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._check()
-        self._settle()
-        plain = restored(check_metadata({key: value}, "summary", finite=False))
-        self._values.update(plain)
-        self._changed.update(plain)
+        self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
         self._check()
         self._settle()
-        del self._values[key]
-        self._changed[key] = None
+        with self._lock:
+            del self._values[key]
+            self._changed[key] = None
 
     def __iter__(self) -> Iterator[str]:
         self._settle()
@@ -68,6 +73,15 @@ class Summary(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
+    def update(self, *others: Any, **more: Any) -> None:
+        """Sets many at once, all or none. Raises invalid.metadata."""
+        self._check()
+        self._settle()
+        values = restored(check_metadata(dict(*others, **more), "summary", finite=False, max_bytes=MAX_BYTES))
+        with self._lock:
+            self._values.update(values)
+            self._changed.update(values)
+
     def count(self, rows: Sequence[Row]) -> None:
         """Takes in rows that were logged."""
         latest: dict[str, Any] = {}
@@ -78,20 +92,22 @@ class Summary(MutableMapping[str, Any]):
             for row in rows:
                 for key, value in row[2].items():
                     self._count(key, value, latest)
-        self._values.update(latest)
-        self._changed.update(latest)
+        with self._lock:
+            self._values.update(latest)
+            self._changed.update(latest)
 
     def _count(self, key: str, value: Any, latest: dict[str, Any]) -> None:
         metric = self._metrics.of(key)
         if metric is None or not metric.summary:
             latest[key] = value
         elif "none" not in metric.summary:
-            if key not in self._tallies:
-                self._tallies[key] = Tally(metric)
-            latest[key] = self._tallies[key].add(value)
+            tally = self._tallies.get(key)
+            if tally is None or tally.metric is not metric:
+                tally = self._tallies[key] = Tally(metric, self._values.get(key))
+            latest[key] = tally.add(value)
 
     def take(self) -> dict[str, Any]:
         """What changed since the last time."""
-        changed = dict(self._changed)
-        self._changed.clear()
+        with self._lock:
+            changed, self.__dict__["_changed"] = self._changed, {}
         return changed

@@ -239,6 +239,12 @@ class BlobsMissing(Conflict):
     code = "conflict.blobs_missing"
 
 
+class NotReproducible(Conflict):
+    """A run can't be brought back as it was, or one of the steps that bring it back failed."""
+
+    code = "conflict.not_reproducible"
+
+
 class PlanOutdated(Conflict):
     code = "conflict.plan_outdated"
 

@@ -12,6 +12,8 @@
 | pack_limit | LINEAL_PACK_LIMIT | pack_limit | 128 KiB: larger files become objects of their own |
 | mode | LINEAL_MODE | mode | online |
 | runs_dir | LINEAL_DIR | - | the system's folder for the state of programs |
+
+The channels of alerts are in LINEAL_ALERTS or the user's own `alerts.txt`, never in `lineal.toml`, which is shared.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from lineal.core.errors import InvalidSettings
 from lineal.core.names import check_name
 
 PROJECT_FILE = "lineal.toml"
+ALERTS_FILE = "alerts.txt"
 DEFAULT_PROJECT = "default"
 MAX_PACK_LIMIT_BYTES = 8 << 20
 _FILE_KEYS = {"url", "store", "entity", "project", "pack_limit", "mode"}
@@ -122,6 +125,27 @@ def environment_like(patterns: Iterable[str]) -> dict[str, str]:
     return {
         name: os.environ[name] for name in sorted(os.environ) if any(fnmatchcase(name, pattern) for pattern in wanted)
     }
+
+
+def alert_urls() -> tuple[str, ...]:
+    """The channels of alerts, as Apprise URLs: those of LINEAL_ALERTS if it is set, else of `alerts.txt`.
+
+    They hold secrets, which is why they are no part of `Settings`. Raises invalid.settings.
+    """
+    given = os.environ.get("LINEAL_ALERTS")
+    if given is None:
+        import platformdirs
+
+        file = Path(platformdirs.user_config_path("lineal")) / ALERTS_FILE
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise InvalidSettings(f"{file} can't be read: {type(problem).__name__}") from None
+        given = " ".join(line for line in lines if not line.lstrip().startswith("#"))
+    # A comma may be part of an URL: it parts two only where another one begins behind it.
+    return tuple(url for text in re.split(r"[\s,]+(?=\w+://)", given) if (url := text.strip(" ,\t\r\n")))
 
 
 @contextmanager

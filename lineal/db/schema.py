@@ -267,6 +267,7 @@ run_alerts = Table(
     Column("level", String(16), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("channels", JSON, nullable=False),
+    Column("repeats", Integer, nullable=False),
     UniqueConstraint("run_id", "alert_id"),
 )
 

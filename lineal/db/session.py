@@ -4,7 +4,7 @@ A session is a SQLAlchemy connection inside a transaction. On SQLite a writing t
 once (`BEGIN IMMEDIATE`), so that it never has to be upgraded; a commit is on disk when it returns (WAL,
 synchronous=FULL). On PostgreSQL many write at once: whoever decides by what a row says locks it first (`lock`), runs
 before collections, and what takes bytes away has the rows to itself (`begin(alone=True)`). `postgres.py` has the
-rest of what is PostgreSQL's own; docs/decisions/0011-postgresql.md says why.
+rest of what is PostgreSQL's own; docs/decisions/0012-postgresql.md says why.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlite3
 import tempfile
 import time
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,16 +132,16 @@ def open_temporary() -> Database:
     return database
 
 
-def open_file(path: str) -> Database:
+def open_file(path: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
     """The rows in the SQLite file at `path`, made when it is not there.
 
-    A file that may not be written is opened read-only. Raises unavailable.newer_format, corrupt.database,
-    unavailable.read_only where there is nothing to read either.
+    A file that may not be written is opened read-only; `upgraded` fills in what a former format lacked. Raises
+    unavailable.newer_format, corrupt.database, unavailable.read_only where there is nothing to read either.
     """
     folder = os.path.dirname(path)
     writable = os.access(folder, os.W_OK) and (not os.path.exists(path) or os.access(path, os.W_OK))
     if writable:
-        return _ready(Database(_file_engine(path, "rwc")))
+        return _ready(Database(_file_engine(path, "rwc")), upgraded)
     if not os.path.exists(path):
         raise ReadOnly(f"{folder} holds no store and may not be written; set LINEAL_URL to another folder")
     try:
@@ -150,14 +150,15 @@ def open_file(path: str) -> Database:
         return _ready(Database(_file_engine(path, "ro&immutable=1"), writable=False))
 
 
-def open_postgres(url: str) -> Database:
+def open_postgres(url: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
     """The rows in the PostgreSQL database at `url`, its tables made when they are not there.
 
-    Raises unavailable.store, unavailable.newer_format, unavailable.dependency, invalid.settings.
+    `upgraded` is as for `open_file`. Raises unavailable.store, unavailable.newer_format, unavailable.dependency,
+    invalid.settings.
     """
     database = Database(postgres.make_engine(url))
     try:
-        return _ready(database)
+        return _ready(database, upgraded)
     except BaseException:
         database.close()
         raise
@@ -212,8 +213,8 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
             time.sleep(0.01)
 
 
-def _ready(database: Database) -> Database:
-    """The database with its tables made, or refused when it is of a newer format."""
+def _ready(database: Database, upgraded: Callable[[Session], None] | None = None) -> Database:
+    """The database with its tables made, or refused when it is of a newer format, or an older one to be read only."""
     if (found := _format(database)) is None:
         with database.begin(alone=True) as session:
             schema.metadata.create_all(session)
@@ -223,14 +224,18 @@ def _ready(database: Database) -> Database:
         raise NewerFormat(
             f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
         )
-    elif int(found) < schema.FORMAT and database.writable:
-        _upgrade(database)
+    elif int(found) < schema.FORMAT:
+        if not database.writable:
+            raise ReadOnly(f"the store has the former format {found}; open it once where it may be written")
+        _upgrade(database, upgraded)
     return database
 
 
-def _upgrade(database: Database) -> None:
+def _upgrade(database: Database, upgraded: Callable[[Session], None] | None) -> None:
     """Adds the tables and columns that the format has gained."""
     with database.begin(alone=True) as session:
+        if _read_format(session) == str(schema.FORMAT):
+            return  # another process was first
         known = inspect(session)
         for table in schema.metadata.sorted_tables:
             if not known.has_table(table.name):
@@ -245,16 +250,22 @@ def _upgrade(database: Database) -> None:
             for index in table.indexes:
                 index.create(session, checkfirst=True)
         session.execute(update(schema.meta).where(schema.meta.c.key == "format").values(value=str(schema.FORMAT)))
+        if upgraded is not None:
+            upgraded(session)
 
 
 def _format(database: Database) -> str | None:
     try:
         with database.read() as session:
-            return session.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "format")) or None
+            return _read_format(session)
     except StoreUnavailable as problem:
         if "no such table" in str(problem) or postgres.state(problem.__cause__) == postgres.NO_TABLE:
             return None
         raise
+
+
+def _read_format(session: Session) -> str | None:
+    return session.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "format")) or None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ time is lost. A file's state (size, times, inode) stands for its content only on
 later edit must change them: git's rule for "racy" files. Because the inode's change time is part of the state, a
 tampered file whose modification time was set back is noticed.
 
-    <cache>/state.db        file states and the trees' last use (SQLite)
+    <cache>/state.db        file states, the trees' last use, and what refs last named (SQLite)
     <cache>/trees/<hex>/    the files of one version, whole and verified, by its manifest's digest
 """
 
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL U
 CREATE TABLE IF NOT EXISTS files (folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (folder, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refs (store TEXT, ref TEXT, facts TEXT NOT NULL, PRIMARY KEY (store, ref)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS trees (hex TEXT PRIMARY KEY, size INTEGER NOT NULL, used_at REAL NOT NULL);
 """
 
@@ -112,6 +113,26 @@ class Cache:
         settled = [(file, state, digest) for file, state, digest in files if settled_before(state, as_of_ns)]
         if settled:
             self._use(lambda connection: _insert_states(connection, settled), None)
+
+    # ---- refs ------------------------------------------------------------------------------------------------
+
+    def remember_ref(self, store: str, ref: str, facts: str) -> None:
+        """Notes what the ref named in the store just now; the facts are the caller's to read."""
+
+        def put(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (store, ref, facts))
+
+        self._use(put, None)
+
+    def find_ref(self, store: str, ref: str) -> str | None:
+        """What was last noted of the ref."""
+
+        def ask(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute("SELECT facts FROM refs WHERE store = ? AND ref = ?", (store, ref)).fetchone()
+            return row[0] if row else None
+
+        return self._use(ask, None)
 
     # ---- trees -----------------------------------------------------------------------------------------------
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from sqlalchemy import insert, select, update
 
+from lineal.core.errors import InvalidArgument
+from lineal.core.names import check_name
 from lineal.db.schema import run_alerts
 from lineal.db.session import Session
-from lineal.tracking.model import Alert
+from lineal.tracking.model import MAX_ALERT_CHARS, MAX_ALERT_TITLE_CHARS, Alert
+
+LEVELS = ("info", "warn", "error")
+_MAX_CHANNELS = 100
 
 
 def add(session: Session, id_: int, alert: Alert) -> None:
-    """Records the alert of the run; one with its id that is there already gets its channels' states."""
+    """Records the alert of the run; one with its id that is there already gets its channels' states and repeats.
+
+    Raises invalid.argument.
+    """
+    _check(alert)
     here = (run_alerts.c.run_id == id_) & (run_alerts.c.alert_id == alert.id)
-    if session.execute(update(run_alerts).where(here).values(channels=dict(alert.channels))).rowcount:
+    if session.execute(
+        update(run_alerts).where(here).values(channels=dict(alert.channels), repeats=alert.repeats)
+    ).rowcount:
         return
     session.execute(
         insert(run_alerts).values(
@@ -23,6 +34,7 @@ def add(session: Session, id_: int, alert: Alert) -> None:
             level=alert.level,
             at=alert.at,
             channels=dict(alert.channels),
+            repeats=alert.repeats,
         )
     )
 
@@ -30,4 +42,18 @@ def add(session: Session, id_: int, alert: Alert) -> None:
 def list_of(session: Session, id_: int) -> list[Alert]:
     """The alerts of the run, oldest first."""
     rows = session.execute(select(run_alerts).where(run_alerts.c.run_id == id_).order_by(run_alerts.c.id))
-    return [Alert(row.alert_id, row.title, row.text, row.level, row.at, dict(row.channels)) for row in rows]
+    return [
+        Alert(row.alert_id, row.title, row.text, row.level, row.at, dict(row.channels), row.repeats) for row in rows
+    ]
+
+
+def _check(alert: Alert) -> None:
+    check_name(alert.id, "alert's id")
+    if alert.level not in LEVELS:
+        raise InvalidArgument(f"{ascii(alert.level)[:40]} is no level of an alert; there are {', '.join(LEVELS)}")
+    if len(alert.title) > MAX_ALERT_TITLE_CHARS or len(alert.text) > MAX_ALERT_CHARS or len(alert.id) > 64:
+        raise InvalidArgument(
+            f"an alert has at most {MAX_ALERT_TITLE_CHARS} characters of title, {MAX_ALERT_CHARS} of text"
+        )
+    if len(alert.channels) > _MAX_CHANNELS or not 0 <= alert.repeats < 1 << 31:
+        raise InvalidArgument(f"an alert has at most {_MAX_CHANNELS} channels, and is repeated less than 2**31 times")

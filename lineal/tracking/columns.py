@@ -3,7 +3,7 @@
 Columns: `key`, `step`, then the value in the one of `number` (float64), `integer` (int64) and `text` (JSON) that
 fits, and `writer` where several wrote. Each row's time is a point of the key `_timestamp` (s since 1970). A key with
 many points has row groups of its own, so that reading it reads little else. Of points with the same key, writer and
-step the last one logged counts.
+step the last one logged counts; those of several writers lie in the order of their names.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lineal.tracking.rows import Block, Chunk, json_values
+from lineal.tracking.rows import MAX_STEP, Block, Chunk, json_values
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 TIME = "_timestamp"
-GROUP_ROWS = 128 << 10
-_SMALL_GROUP_ROWS = 16 << 10
 
 
 class Bounds(NamedTuple):
@@ -155,8 +153,10 @@ def between(steps: np.ndarray, bounds: Bounds) -> np.ndarray | None:
     """Which steps are within the bounds; None for all of them."""
     if bounds.low == ALL.low and bounds.high is None:
         return None
-    kept: np.ndarray = steps >= bounds.low
-    return kept if bounds.high is None else kept & (steps < bounds.high)
+    kept: np.ndarray = steps >= min(bounds.low, MAX_STEP)
+    if bounds.low > MAX_STEP:  # such a number is beyond what steps can be compared with
+        kept[:] = False
+    return kept if bounds.high is None or bounds.high > MAX_STEP else kept & (steps < bounds.high)
 
 
 def _part(kept: np.ndarray | None, at: np.ndarray | None) -> np.ndarray | None:
@@ -173,9 +173,7 @@ def ordered(table: pa.Table) -> pa.Table:
         return table
     keys = table.column("key").chunk(0)
     names = keys.dictionary.to_pylist()
-    rank = np.empty(len(names), "int64")
-    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    codes = rank[keys.indices.to_numpy()].astype("int16" if len(names) < 2**15 else "int32")
+    codes = _ranks(names)[keys.indices.to_numpy()].astype("int16" if len(names) < 2**15 else "int32")
     steps = table.column("step").to_numpy()
     turns = np.diff(codes)
     if (turns >= 0).all() and (np.diff(steps)[turns == 0] > 0).all():
@@ -184,7 +182,7 @@ def ordered(table: pa.Table) -> pa.Table:
     codes, sorted_steps = codes[order], steps[order]
     if (np.diff(sorted_steps)[np.diff(codes) == 0] <= 0).any():
         writers = _writer_codes(table)[order]
-        again = np.lexsort((sorted_steps, writers, codes))
+        again = np.lexsort((writers, sorted_steps, codes))
         order, codes, sorted_steps, writers = order[again], codes[again], sorted_steps[again], writers[again]
         last = np.ones(len(order), bool)
         last[:-1] = (np.diff(codes) != 0) | (np.diff(sorted_steps) != 0) | (np.diff(writers) != 0)
@@ -193,5 +191,19 @@ def ordered(table: pa.Table) -> pa.Table:
 
 
 def _writer_codes(table: pa.Table) -> np.ndarray:
-    codes: np.ndarray = table.column("writer").chunk(0).indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes
+    """Numbers that sort as the writers' names do; of rows without a writer -1."""
+    import numpy as np
+
+    writers = table.column("writer").chunk(0)
+    rank = _ranks(writers.dictionary.to_pylist())
+    codes = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    ranks: np.ndarray = np.append(rank, -1)[codes]
+    return ranks
+
+
+def _ranks(names: list[str]) -> np.ndarray:
+    import numpy as np
+
+    rank = np.empty(len(names), "int64")
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return rank

@@ -15,6 +15,7 @@ Resume = Literal["allow", "must", "never"]
 STREAMS: tuple[Stream, ...] = ("history", "system", "console")
 CRASHED_AFTER_S = 60  # without a word from any writer; they send one every HEARTBEAT_S at least
 HEARTBEAT_S = 10
+MAX_ALERT_TITLE_CHARS, MAX_ALERT_CHARS = 200, 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,10 @@ class RunFile:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a run wanted to be known; `channels` maps each channel to `sent`, `waiting` or `failed: why`."""
+    """Something that a run wanted to be known; `channels` maps each channel to `sent`, `waiting` or `failed: why`.
+
+    `repeats` counts how often it was said again while it was not to be sent again.
+    """
 
     id: str
     title: str
@@ -76,6 +80,7 @@ class Alert:
     level: Literal["info", "warn", "error"]
     at: datetime
     channels: Mapping[str, str] = field(default_factory=dict)
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)

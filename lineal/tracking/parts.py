@@ -1,12 +1,18 @@
-"""Files of points: written sorted, read by key and step, merged without holding them whole."""
+"""Files of points: written sorted, read by key and step, merged without holding them whole.
+
+Parquet's pages have checksums, its footer has none, and pyarrow may end the process over a damaged one. So 12 bytes
+that other readers skip stand before the footer: "LNRF" and the xxh3-64 of all that follows.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lineal.core.errors import CorruptRows
+import xxhash
+
+from lineal.core.errors import BlobNotFound, CorruptRows
 from lineal.core.settings import with_default
 from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, of_chunks, ordered, schema
 from lineal.tracking.rows import MAX_STEP, Block, count_points, decode
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 GROUP_ROWS = 128 << 10
 _SMALL_GROUP_ROWS = 16 << 10
 _AT_ONCE = 64 << 10  # points that are sorted in memory at once
+_SEAL = b"LNRF"
+_SEAL_BYTES = 12
 
 
 def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> int:
@@ -29,8 +37,9 @@ def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> in
 
     count = 0
     fields = schema().with_metadata(facts)
+    sink = _Sink(file)
     with pq.ParquetWriter(
-        file,
+        sink,
         fields,
         compression="zstd",
         use_dictionary=["key", "number", "text", "writer"],
@@ -41,7 +50,48 @@ def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> in
             for group in _groups(table):
                 writer.write_table(group.cast(fields), row_group_size=GROUP_ROWS)
                 count += group.num_rows
+        sink.footer = bytearray()
+    file.write(_seal(sink.footer))
+    file.write(bytes(sink.footer))
     return count
+
+
+class _Sink:
+    """What Parquet writes into: the file, and once there is a `footer` that."""
+
+    closed = False
+    footer: bytearray | None = None
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        if self.footer is None:
+            self._file.write(data)
+        else:
+            self.footer += data
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _seal(footer: bytes | bytearray) -> bytes:
+    return _SEAL + xxhash.xxh3_64_digest(footer)
+
+
+def _check_footer(file: BinaryIO) -> None:
+    """Raises corrupt.rows unless the footer is as it was written."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 8))
+    length = 8 + int.from_bytes(file.read(4), "little")
+    if length + _SEAL_BYTES <= size:
+        file.seek(size - length - _SEAL_BYTES)
+        sealed = file.read(_SEAL_BYTES + length)
+        if sealed[:_SEAL_BYTES] == _seal(sealed[_SEAL_BYTES:]):
+            return
+    raise CorruptRows("a file of rows is damaged: its footer is not as it was written")
 
 
 def _groups(table: pa.Table) -> Iterator[pa.Table]:
@@ -73,7 +123,7 @@ def _load_arrow() -> None:
 
 
 class Part:
-    """A Parquet file of points, open for reading. Raises corrupt.rows where it is damaged."""
+    """A Parquet file of points, open for reading. Raises corrupt.rows where it is damaged, not_found.blob."""
 
     def __init__(self, file: Any) -> None:
         """`file` is a path, or a seekable binary file."""
@@ -81,12 +131,19 @@ class Part:
         import pyarrow.parquet as pq
 
         with _readable():
+            if isinstance(file, str):
+                with open(file, "rb") as plain:
+                    _check_footer(plain)
+            else:
+                _check_footer(file)
             self._file: pq.ParquetFile = pq.ParquetFile(
                 file,
                 memory_map=isinstance(file, str),
                 page_checksum_verification=True,
                 read_dictionary=["key", "writer"],
             )
+            if self._file.schema_arrow.remove_metadata() != schema():
+                raise CorruptRows("a file of rows has other columns than those of rows")
         self.count: int = self._file.metadata.num_rows
 
     def list_keys(self) -> list[str]:
@@ -97,9 +154,8 @@ class Part:
             if low == high:
                 found.add(low)
             else:
-                with _readable():
-                    column = self._file.read_row_group(group, columns=["key"]).column("key")
-                    found |= set(column.unique().to_pylist())
+                column = self._read_group(group, ["key"]).column("key")
+                found |= set(column.unique().to_pylist())
         return sorted(found)
 
     def spans(self) -> list[Span]:
@@ -119,12 +175,17 @@ class Part:
         for group in wanted:
             only_one = bounds.keys is None or self._span(group, "key")[0] == self._span(group, "key")[1]
             asked = [name for name in need if name != "key" or name in names or not only_one]
-            with _readable():
-                table = self._file.read_row_group(group, columns=asked, use_threads=False)
+            table = self._read_group(group, asked)
             tables.append(_within(table, bounds, keyed=not only_one).select(names))
         if not tables:
             return schema().empty_table().select(names)
         return pa.concat_tables(tables)
+
+    def _read_group(self, group: int, columns: list[str]) -> pa.Table:
+        with _readable():
+            table = self._file.read_row_group(group, columns=columns, use_threads=False)
+            table.validate(full=True)
+            return table
 
     def _wanted(self, group: int, bounds: Bounds) -> bool:
         if bounds.keys is not None:
@@ -167,7 +228,9 @@ class _readable:  # noqa: N801 - used as a statement
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, _trace: object) -> None:
         import pyarrow as pa
 
-        if isinstance(problem, pa.ArrowException | OSError) and not isinstance(problem, MemoryError):
+        if isinstance(problem, FileNotFoundError):
+            raise BlobNotFound("a file of rows is not in the store; run `lineal fsck`") from None
+        if isinstance(problem, pa.ArrowException | OSError | ValueError | KeyError | OverflowError):
             raise CorruptRows(f"a file of rows is damaged: {str(problem)[:200]}") from None
 
 
@@ -203,7 +266,7 @@ class Window:
         self._source, self._low, self._high = source, low, high
 
     def list_keys(self) -> list[str]:
-        return self._source.list_keys()
+        return sorted(self.read(columns=["key"]).column("key").unique().to_pylist())
 
     def spans(self) -> list[Span]:
         return self._source.spans()
@@ -218,9 +281,7 @@ def merge(sources: Sequence[Source]) -> Iterator[pa.Table]:
     """The points of all sources (oldest first), sorted, in tables that are each behind the one before."""
     import pyarrow as pa
 
-    if not sources:
-        return
-    for bounds in _portions(sources):
+    for bounds in _portions(sources) if sources else ():
         table = ordered(pa.concat_tables([source.read(bounds) for source in sources]))
         if table.num_rows:
             yield table
@@ -255,7 +316,7 @@ def _sizes(sources: Sequence[Source], spans: Sequence[Span]) -> dict[str, float]
     alone = {span.first for span in spans if span.first == span.last}
     for span in spans:
         if span.first == span.last:
-            sizes[span.first] += span.points
+            sizes[span.first] = sizes.get(span.first, 0.0) + span.points  # outside of a window, it is of no source
     for key in sizes.keys() - alone:
         sizes[key] = shared / len(sizes.keys() - alone)
     return sizes

@@ -5,7 +5,8 @@
 The header is `{"writer": text, "rows": n, "blocks": [{"kind", "at", "keys", "bytes"}]}`. The body starts with the n
 steps (int64) and the n times (float64, s since 1970); then come the blocks' values, key after key: 8 bytes each of
 kind `f` (float64) and `i` (int64), a JSON list for kind `j`. `at` lists the ranges of rows that have the keys (start,
-end, start, end …), null for all. Numbers are little-endian.
+end, start, end …), null for all. Numbers are little-endian, steps not negative. Only chunks of up to 1 MiB are made
+smaller by zlib, so that a small one can't become a huge one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 from lineal.core.errors import InvalidRows
@@ -25,10 +26,13 @@ Kind = Literal["f", "i", "j"]
 Row = tuple[int, float, dict[str, Any]]
 
 MAX_KEY_CHARACTERS = 1024
+MAX_WRITER_CHARACTERS = 64
 MAX_STEP = 2**63 - 1
 MAX_DECODED_BYTES = 256 << 20
+MAX_DEPTH = 60  # of lists and mappings in a value; fewer than metadata may have, since summaries are made of them
 _MAGIC = b"LNR1"
 _SMALL_BYTES = 64 << 10
+_MAX_PACKED_BYTES = 1 << 20
 _EXACT = 2**53  # whole numbers up to here are the same as a float64
 
 
@@ -127,7 +131,9 @@ def _framed(
         header["blocks"].append({"kind": kind, "at": place, "keys": keys, "bytes": len(data)})
         body.append(data)
     head = json.dumps(header, separators=(",", ":")).encode()
-    packer = zlib.compressobj(1 if sum(map(len, body)) < _SMALL_BYTES else 0)  # many numbers don't get smaller for it
+    size = sum(map(len, body))
+    small = size < _SMALL_BYTES and size + len(head) < _MAX_PACKED_BYTES  # many numbers don't get smaller for it
+    packer = zlib.compressobj(1 if small else 0)
     parts_out = [_MAGIC, packer.compress(len(head).to_bytes(4, "little") + head)]
     parts_out += [packer.compress(part) for part in body]
     return b"".join([*parts_out, packer.flush()])
@@ -137,7 +143,7 @@ def _inflated(data: bytes) -> memoryview:
     if data[:4] != _MAGIC:
         raise ValueError("they don't start as rows do")
     unpacker = zlib.decompressobj()
-    plain = unpacker.decompress(data[4:], MAX_DECODED_BYTES)
+    plain = unpacker.decompress(data[4:], min(len(data) + _MAX_PACKED_BYTES, MAX_DECODED_BYTES))
     if unpacker.unconsumed_tail or not unpacker.eof or unpacker.unused_data:
         raise ValueError("they are cut off, or too many at once")
     return memoryview(plain)
@@ -147,34 +153,57 @@ def _parsed(plain: memoryview) -> Chunk:
     end = 4 + int.from_bytes(plain[:4], "little")
     header = json.loads(bytes(plain[4:end]))
     count, writer = header["rows"], header["writer"]
-    if type(count) is not int or count < 0 or not isinstance(writer, str) or len(writer) > 64:
+    if type(count) is not int or count < 0 or not isinstance(writer, str):
         raise ValueError("the header is wrong")
+    if len(writer) > MAX_WRITER_CHARACTERS or not writer.isprintable():
+        raise ValueError("the writer's name is wrong")
     steps, plain = _cut(plain[end:], 8 * count)
+    if not bytes(steps[7::8]).isascii():  # the bytes that hold the sign
+        raise ValueError("a step is negative")
     times, plain = _cut(plain, 8 * count)
-    blocks = []
+    blocks: list[Block] = []
     for entry in header["blocks"]:
         data, plain = _cut(plain, entry["bytes"])
         blocks.append(_checked(Block(entry["kind"], entry["at"], entry["keys"], data), count))
     if plain:
         raise ValueError("they are longer than they say")
+    if len({key for block in blocks for key in block.keys}) < sum(len(block.keys) for block in blocks):
+        raise ValueError("a key is there twice")
     return Chunk(writer, count, steps, times, blocks)
 
 
 def _checked(block: Block, count: int) -> Block:
-    if block.at is not None:
-        at = block.at
-        bounds = [-1, *at, count]
-        if len(at) % 2 or any(type(place) is not int for place in at) or sorted(bounds[1:-1]) != list(at):
-            raise ValueError("ranges of rows are wrong")
-        if at and (at[0] < 0 or at[-1] > count):
-            raise ValueError("ranges of rows are outside")
-    rows = count_points(block, count)
+    if not isinstance(block.keys, list) or not block.keys:
+        raise ValueError("a block has no keys")
     for key in block.keys:
         check_key(key)
-    values = len(json_values(block)) if block.kind == "j" else len(block.data) / 8
-    if block.kind not in ("f", "i", "j") or values != rows * len(block.keys):
+    at = [0, count] if block.at is None else block.at
+    if not isinstance(at, list) or not at or len(at) % 2 or any(type(place) is not int for place in at):
+        raise ValueError("ranges of rows are wrong")
+    if at[0] < 0 or at[-1] > count or any(here >= there for here, there in pairwise(at)):
+        raise ValueError("ranges of rows are not in order")
+    values = _count_json(block) if block.kind == "j" else len(block.data) / 8
+    if block.kind not in ("f", "i", "j") or values != count_points(block, count) * len(block.keys):
         raise ValueError("values are missing")
     return block
+
+
+def _count_json(block: Block) -> int:
+    values = json_values(block)
+    if not isinstance(values, list):
+        raise ValueError("values are no list")
+    for value in values:
+        if isinstance(value, list | dict):
+            _check_depth(value, 1)
+    return len(values)
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"a value is nested deeper than {MAX_DEPTH} levels")
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, list | dict):
+            _check_depth(item, depth + 1)
 
 
 def check_key(key: Any) -> str:

@@ -115,6 +115,11 @@ def see(session: Session, id_: int, *, at: datetime, last_step: int = -1) -> Non
     session.execute(_SEEN, {"of": id_, "at": at, "step": last_step})
 
 
+def see_all(session: Session) -> None:
+    """Takes runs that were never heard of as seen when they were made, so that they don't run for ever."""
+    session.execute(update(runs).where(runs.c.seen_at.is_(None)).values(seen_at=runs.c.created_at))
+
+
 def heard(session: Session, run_id: str, *, locked: bool = False) -> Speaking:
     """What recording for the run needs to know, and no more, its row locked if asked. Raises not_found.run."""
     row = session.execute(_LOCK_HEARD if locked else _HEARD, {"of": run_id}).first()

@@ -8,17 +8,21 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select
 
+from lineal.core.errors import InvalidRows
 from lineal.db.schema import run_chunks, run_files, run_parts, run_writers
 from lineal.db.session import Session
 from lineal.storage import digest as digests
 from lineal.storage.digest import Digest
+from lineal.tracking import rows
 from lineal.tracking.model import RunFile, Stream
 
 _SEQ = select(run_writers.c.seq).where(
     (run_writers.c.run_id == bindparam("run")) & (run_writers.c.writer == bindparam("by"))
 )
 _SIZE = select(func.coalesce(func.sum(run_chunks.c.size), 0), func.count()).where(
-    (run_chunks.c.run_id == bindparam("run")) & (run_chunks.c.stream == bindparam("of"))
+    (run_chunks.c.run_id == bindparam("run"))
+    & (run_chunks.c.stream == bindparam("of"))
+    & (run_chunks.c.era == bindparam("in"))
 )
 _CHUNKS = (
     select(run_chunks.c.id, run_chunks.c.era, run_chunks.c.data)
@@ -65,14 +69,20 @@ def take(session: Session, id_: int, writer: str, seq: int) -> bool:
     return True
 
 
+def last_seq(session: Session, id_: int, writer: str) -> int:
+    """The number of the writer's last batch that was taken; -1 for a writer never heard of."""
+    known = session.scalar(_SEQ, {"run": id_, "by": writer})
+    return -1 if known is None else known
+
+
 def add_chunk(session: Session, id_: int, stream: Stream, era: int, data: bytes) -> None:
     """Appends rows as they came in."""
     session.execute(insert(run_chunks).values(run_id=id_, stream=stream, era=era, data=data, size=len(data)))
 
 
-def waiting(session: Session, id_: int, stream: Stream) -> tuple[int, int]:
-    """The bytes and the number of the chunks that are in no file yet."""
-    size, count = session.execute(_SIZE, {"run": id_, "of": stream}).one()
+def waiting(session: Session, id_: int, stream: Stream, era: int) -> tuple[int, int]:
+    """The bytes and the number of the era's chunks that are in no file yet."""
+    size, count = session.execute(_SIZE, {"run": id_, "of": stream, "in": era}).one()
     return int(size), count
 
 
@@ -83,8 +93,8 @@ def list_chunks(session: Session, id_: int, stream: Stream) -> list[Stored]:
 
 def list_parts(session: Session, id_: int, stream: Stream) -> list[File]:
     """The files of the stream, oldest first."""
-    rows = session.execute(_PARTS, {"run": id_, "of": stream})
-    return [File(r.id, r.era, r.level, bool(r.hidden), Digest(r.digest), r.size, r.rows) for r in rows]
+    found = session.execute(_PARTS, {"run": id_, "of": stream})
+    return [File(r.id, r.era, r.level, bool(r.hidden), Digest(r.digest), r.size, r.rows) for r in found]
 
 
 def replace(
@@ -97,9 +107,11 @@ def replace(
     by: Sequence[File],
 ) -> bool:
     """Puts the files `by` in the place of chunks and files; False, to be rolled back, where some are gone already."""
-    for table, ids in ((run_chunks, chunks), (run_parts, parts)):
-        if ids and session.execute(delete(table).where(table.c.id.in_(ids))).rowcount != len(ids):
-            return False
+    for table, ids in ((run_chunks, list(chunks)), (run_parts, list(parts))):
+        for start in range(0, len(ids), 5000):
+            some = ids[start : start + 5000]
+            if session.execute(delete(table).where(table.c.id.in_(some))).rowcount != len(some):
+                return False
     for part in by:
         session.execute(
             insert(run_parts).values(
@@ -137,6 +149,27 @@ def live(session: Session) -> set[Digest]:
     return {Digest(digest) for digest in session.scalars(parts.union(files))}
 
 
+def list_everywhere(session: Session) -> list[tuple[int, str, Digest]]:
+    """Every file of every run: the run's row id, what it is, and its digest."""
+    parts = select(run_parts.c.run_id, run_parts.c.stream, run_parts.c.digest).order_by(run_parts.c.run_id)
+    files = select(run_files.c.run_id, run_files.c.path, run_files.c.digest).order_by(run_files.c.run_id)
+    return [
+        *((row[0], f"rows of its {row[1]}", Digest(row[2])) for row in session.execute(parts)),
+        *((row[0], row[1], Digest(row[2])) for row in session.execute(files)),
+    ]
+
+
+def list_unreadable(session: Session) -> list[tuple[int, str]]:
+    """The chunks that can't be read: the run's row id, and what they are rows of."""
+    found = []
+    for row in session.execute(select(run_chunks.c.run_id, run_chunks.c.stream, run_chunks.c.data)):
+        try:
+            rows.decode(row.data)
+        except InvalidRows:
+            found.append((row.run_id, f"rows of its {row.stream}"))
+    return found
+
+
 def add_files(session: Session, id_: int, files: Sequence[RunFile], *, at: datetime) -> None:
     """Notes files of the run; a path that is there already is the new file from now on."""
     paths = [file.path for file in files]
@@ -144,14 +177,14 @@ def add_files(session: Session, id_: int, files: Sequence[RunFile], *, at: datet
         gone = (run_files.c.run_id == id_) & run_files.c.path.in_(paths[start : start + 5000])
         session.execute(delete(run_files).where(gone))
     if files:
-        rows = [
+        new = [
             {"run_id": id_, "path": f.path, "digest": digests.parse(f.digest), "size": f.size, "created_at": at}
             for f in {file.path: file for file in files}.values()
         ]
-        session.execute(insert(run_files), rows)
+        session.execute(insert(run_files), new)
 
 
 def list_files(session: Session, id_: int) -> list[RunFile]:
     """The files of the run, by path."""
-    rows = session.execute(select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path))
-    return [RunFile(row.path, digests.format(Digest(row.digest)), row.size) for row in rows]
+    found = session.execute(select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path))
+    return [RunFile(row.path, digests.format(Digest(row.digest)), row.size) for row in found]

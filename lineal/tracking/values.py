@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
-from lineal.db.schema import run_keys, run_values
+from lineal.db.schema import run_keys, run_values, runs
 from lineal.db.session import Session, insert_many
 from lineal.tracking.leaves import columns, flatten
 
@@ -19,18 +19,36 @@ _AT_ONCE = 5000
 _MAX_KEY = 512  # characters: what is under a longer one isn't found by it, as PostgreSQL's index ends at 2,700 bytes
 
 
-def record(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, whole: bool) -> None:
-    """Notes the values of the run under `config` or `summary`; `whole` forgets those that aren't among them."""
-    if whole:
-        like = run_keys.c.name.like(f"{kind}.%")
-        mine = select(run_keys.c.id).where(like).scalar_subquery()
-        session.execute(delete(run_values).where((run_values.c.run_id == id_) & run_values.c.key_id.in_(mine)))
-    leaves = {name: value for name, value in flatten(values, kind) if len(name) <= _MAX_KEY}
+def record(session: Session, id_: int, kind: str, values: Mapping[str, Any]) -> None:
+    """Notes the values of the run under `config` or `summary`, and no others."""
+    like = run_keys.c.name.like(f"{kind}.%")
+    mine = select(run_keys.c.id).where(like).scalar_subquery()
+    session.execute(delete(run_values).where((run_values.c.run_id == id_) & run_values.c.key_id.in_(mine)))
+    _add(session, id_, _leaves(values, kind))
+
+
+def record_all(session: Session) -> None:
+    """Notes the config of every run, in a store that had no such values yet."""
+    for id_, config in session.execute(select(runs.c.id, runs.c.config)).all():
+        record(session, id_, "config", config)
+
+
+def update(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
+    """Notes the values of the run in the place of those that the same keys had `before`."""
+    leaves = _leaves(values, kind)
+    old = _leaves({key: before[key] for key in values if key in before}, kind)
+    gone = list(_key_ids(session, list(leaves.keys() | old.keys())).values())
+    for start in range(0, len(gone), _AT_ONCE):
+        session.execute(_FORGET, {"of": id_, "keys": gone[start : start + _AT_ONCE]})
+    _add(session, id_, leaves)
+
+
+def _leaves(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    return {name: value for name, value in flatten(values, kind) if len(name) <= _MAX_KEY}
+
+
+def _add(session: Session, id_: int, leaves: Mapping[str, Any]) -> None:
     ids = _key_ids(session, list(leaves))
-    if not whole:
-        waiting = list(ids.values())
-        for start in range(0, len(waiting), _AT_ONCE):
-            session.execute(_FORGET, {"of": id_, "keys": waiting[start : start + _AT_ONCE]})
     insert_many(session, run_values, [(id_, ids[name], *columns(value)) for name, value in leaves.items()])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from lineal.core import settings
 from lineal.core.errors import Error, InvalidName, InvalidSettings
+from lineal.core.settings import alert_urls
 
 KEYS = ("URL", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT")
 
@@ -220,3 +221,41 @@ def test_every_refusal_is_one_of_ours(tmp_path: Path) -> None:
         project_file(tmp_path, text)
         with pytest.raises(Error):
             settings.load(tmp_path)
+
+
+# ---- channels of alerts --------------------------------------------------------------------------------------
+
+
+def test_channels_of_alerts_come_from_the_variable_apart_by_blanks_or_commas(monkeypatch):
+    monkeypatch.setenv("LINEAL_ALERTS", " slack://a/b/c, mailto://me:pw@host?to=x@y.org,z@y.org\njson://h/p,,")
+    assert alert_urls() == ("slack://a/b/c", "mailto://me:pw@host?to=x@y.org,z@y.org", "json://h/p")
+
+
+def test_channels_of_alerts_come_from_the_users_file_unless_the_variable_is_set(place, monkeypatch):
+    assert alert_urls() == ()
+    file = place.home / ".config" / "lineal" / "alerts.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("# of my own\nslack://a/b/c\n\n  # off: json://h\nmailto://me\n")
+    assert alert_urls() == ("slack://a/b/c", "mailto://me")
+    monkeypatch.setenv("LINEAL_ALERTS", "")
+    assert alert_urls() == ()
+
+
+def test_a_file_of_channels_that_cant_be_read_is_refused(place):
+    file = place.home / ".config" / "lineal" / "alerts.txt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"\xff")
+    with pytest.raises(InvalidSettings, match=r"alerts\.txt"):
+        alert_urls()
+
+
+def test_a_variable_has_a_default_inside_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACT_C", raising=False)
+    with pytest.raises(RuntimeError), settings.with_default("FACT_C", "ours"):
+        assert settings.environment("FACT_C") == "ours"
+        raise RuntimeError
+    assert settings.environment("FACT_C") is None
+    monkeypatch.setenv("FACT_C", "theirs")
+    with settings.with_default("FACT_C", "ours"):
+        assert settings.environment("FACT_C") == "theirs"
+    assert settings.environment("FACT_C") == "theirs"

@@ -174,7 +174,9 @@ def test_two_temporary_stores_share_nothing() -> None:
     assert "a" not in rows(two)
 
 
-@pytest.mark.parametrize("format_", ["3", "10", "99999999999999999999", "one", "1.5", "-1", "\u00b2", "\x1b[31m"])
+@pytest.mark.parametrize(
+    "format_", [str(schema.FORMAT + 1), "10", "99999999999999999999", "one", "1.5", "-1", "\u00b2", "\x1b[31m"]
+)
 def test_a_newer_format_is_refused_and_nothing_changed(path: str, format_: str) -> None:
     set_format(path, format_)
     before = Path(path).read_bytes()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lineal.backend.connect import connect
+from lineal.backend.local import record
 from lineal.backend.port import Backend
 from lineal.core import errors, settings
 from lineal.registry.model import Version
@@ -20,8 +21,8 @@ from lineal.storage.cache import Cache
 from lineal.storage.manifest import Manifest
 from lineal.storage.pull import pull
 from lineal.storage.transfer import Push
-from lineal.tracking import rows
 from lineal.tracking.model import Batch
+from lineal.tracking.rows import Row, encode
 
 PACK_LIMIT = 64 << 10
 
@@ -106,7 +107,7 @@ def work_persist(folder: Path, backend: Backend, cache: Cache, name: str, count:
     for n in range(int(count)):
         where = fill(folder, f"{name}-{n}", large=False)
         version = persist(lambda where=where: log(backend, cache, where, "data"))  # type: ignore[misc]
-        data = rows.encode([(n, float(n), {"x": n})])
+        data = encode([(n, float(n), {"x": n})])
         persist(lambda n=n, data=data: backend.runs.append(name, "w", n + 1, Batch({"history": data}, last_step=n)))
         say(f"done {name}-{n} {version.number}")
 
@@ -116,7 +117,7 @@ def work_batches(folder: Path, backend: Backend, cache: Cache, writer: str, coun
     say("ready")
     Talk.line.recv()
     for n in range(int(count)):
-        data = rows.encode([(n, float(n), {"by": writer})], writer)
+        data = encode([(n, float(n), {"by": writer})], writer)
         names = [f"k{k}" for k in range(int(count))]
         random.Random(writer).shuffle(names)
         backend.runs.append("shared", writer, n + 1, Batch({"history": data}, summary=dict.fromkeys(names, 1)))
@@ -184,6 +185,45 @@ def work_read(folder: Path, backend: Backend, cache: Cache, name: str, ref: str)
         n += 1
         pull(backend.artifacts.manifest(version.digest).entries, backend.blobs, target, cache)
         say(f"done {target}")
+
+
+def merge_often() -> None:
+    """Makes rows become files, and files larger ones, many times as soon as they would."""
+    record._TAIL_CHUNKS, record._FAN_IN = 12, 3
+
+
+def work_record(folder: Path, backend: Backend, cache: Cache, run: str, writer: str, count: str) -> None:
+    """Appends `count` batches to the run, most of one row, some of many; each step is there once."""
+    merge_often()
+    say("ready")
+    step = 0
+    for n in range(int(count)):
+        rows: list[Row] = [(step + k, float(n), {writer: step + k}) for k in range(2000 if n % 20 == 7 else 1)]
+        step += len(rows)
+        backend.runs.append(run, writer, n + 1, Batch({"history": encode(rows, writer)}, last_step=step - 1))
+        say(f"done {step}")
+
+
+def work_end(folder: Path, backend: Backend, cache: Cache, run: str) -> None:
+    """Ends the run and resumes it, again and again."""
+    merge_often()
+    say("ready")
+    while not (folder / "stop").exists():
+        backend.runs.finish(run)
+        say("done finish")
+        backend.runs.start(run, resume="must")
+
+
+def work_watch(folder: Path, backend: Backend, cache: Cache, run: str, writer: str) -> None:
+    """Reads what the writer recorded again and again: there is never less of it, and never a gap."""
+    say("ready")
+    before = 0
+    while not (folder / "stop").exists():
+        steps, values = backend.runs.columns(run, [writer])[writer]
+        assert list(steps) == list(values) == list(range(len(steps)))
+        assert len(steps) >= before
+        before = len(steps)
+    say(f"done {before}")
 
 
 def main(what: str, folder: Path, *arguments: str) -> None:

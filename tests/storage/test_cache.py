@@ -339,3 +339,31 @@ def test_the_bound_is_a_share_of_the_disk_by_default(tmp_path: Path) -> None:
     assert 0 < Cache(tmp_path / "not" / "made" / "yet").size_bytes <= caches.DEFAULT_SIZE_BYTES
     assert Cache(tmp_path, 7).size_bytes == 7
     assert Cache(tmp_path, 0).size_bytes == 0
+
+
+# ---- refs ----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_ref_named_last_is_remembered_for_each_store(tmp_path):
+    cache = Cache(tmp_path / "cache")
+    assert cache.find_ref("a", "x:latest") is None
+    cache.remember_ref("a", "x:latest", "one")
+    cache.remember_ref("a", "x:latest", "two")
+    cache.remember_ref("b", "x:latest", "three")
+    cache.close()
+    again = Cache(tmp_path / "cache")
+    assert (again.find_ref("a", "x:latest"), again.find_ref("b", "x:latest")) == ("two", "three")
+    assert again.find_ref("a", "x:v0") is None
+    again.close()
+
+
+def test_refs_are_forgotten_with_a_damaged_database_and_nothing_else_happens(tmp_path):
+    cache = Cache(tmp_path / "cache")
+    cache.remember_ref("a", "x", "one")
+    cache.close()
+    for file in (tmp_path / "cache").glob("state.db*"):
+        file.write_bytes(b"no database" * 500)
+    assert cache.find_ref("a", "x") is None
+    cache.remember_ref("a", "x", "two")
+    assert cache.find_ref("a", "x") == "two"
+    cache.close()

@@ -1,7 +1,7 @@
 """Operations repeated where another transaction had to go first: PostgreSQL undid ours, and nothing had happened.
 
 An operation may be repeated as a whole, since ids are its caller's and each transaction leaves all or nothing. Rows
-are locked in one order everywhere, so that this is the exception; docs/decisions/0011-postgresql.md.
+are locked in one order everywhere, so that this is the exception; docs/decisions/0012-postgresql.md.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class LocalHistory(Runs):
         self._here = context
 
     def list_keys(self, run_id: str, *, stream: Stream = "history") -> Sequence[str]:
-        def ask(sources: list[Source]) -> set[str]:
+        def ask(sources: list[Source], _: Started) -> set[str]:
             return {key for source in sources for key in source.list_keys()}
 
         return sorted(key for key in self._asked(run_id, stream, ask) if not key.startswith("_"))
@@ -70,21 +70,19 @@ class LocalHistory(Runs):
 
         if not 1 <= limit <= MAX_ROWS:
             raise InvalidArgument(f"limit is {limit}; from 1 to {MAX_ROWS} rows can be asked for at once")
-        wanted = None if keys is None else set(keys)
-        narrow = self._points(run_id, stream, [TIME] if wanted is None else list(wanted), min_step, max_step)
-        steps = _first_steps(narrow, wanted, limit)
-        if not steps:
+        wanted = {TIME} if keys is None else (set(keys) - {"_step", "_writer"} or {TIME})
+        narrow = self._points(run_id, stream, list(wanted), min_step, max_step, ("step", "writer"))
+        last = _last_step(narrow, len(wanted), limit)
+        if last is None:
             return []
-        asked = None if wanted is None else [*wanted, TIME]
-        table = self._points(run_id, stream, asked, min_step, steps[-1] + 1)
+        table = self._points(run_id, stream, None if keys is None else [*wanted, TIME], min_step, last + 1)
         found: dict[tuple[int, str], dict[str, Any]] = {}
         for key, step, value, writer in _plain(table):
             row = found.setdefault((step, writer), {"_step": step})
             row[key] = value
             if writer:
                 row["_writer"] = writer
-        rows = [found[place] for place in sorted(found)]
-        return rows if wanted is None else [row for row in rows if wanted <= row.keys()]
+        return [row for place in sorted(found) if wanted <= (row := found[place]).keys()]
 
     def samples(
         self,
@@ -123,19 +121,19 @@ class LocalHistory(Runs):
 
         bounds = Bounds(None if keys is None else frozenset(keys), low if low > 0 else ALL.low, high)
 
-        def ask(sources: list[Source]) -> pa.Table:
+        def ask(sources: list[Source], _: Started) -> pa.Table:
             return _together(sources, bounds, columns)
 
         return self._asked(run_id, stream, ask)
 
     def _asked(self, run_id: str, stream: Stream, ask: Any) -> Any:
-        """What `ask` answers about the sources of the stream; asked again where files were merged meanwhile."""
+        """What `ask` answers about the sources and the run; asked again where files were merged meanwhile."""
         tried: list[streams.File] | None = None
         while True:
             with self._here.database.read() as session:
                 recorded = self._recorded(session, run_id, stream)
             try:
-                return ask(self._sources(recorded))
+                return ask(self._sources(recorded), recorded.started)
             except BlobNotFound:
                 if recorded.parts == tried:
                     raise
@@ -202,6 +200,15 @@ def _together(sources: list[Source], bounds: Bounds, columns: Sequence[str] | No
     return table.select(list(columns)) if columns else table
 
 
+def last_values(table: pa.Table) -> dict[str, Any]:
+    """The value at the last step of each key; `table` is sorted."""
+    import numpy as np
+
+    codes = table.column("key").unify_dictionaries().combine_chunks().indices.to_numpy()
+    ends = np.flatnonzero(np.append(np.diff(codes) != 0, True)) if len(codes) else codes
+    return {key: value for key, _, value, _ in _plain(table.take(ends))}
+
+
 def _plain(table: pa.Table) -> list[tuple[str, int, Any, str]]:
     """The points as (key, step, value, writer)."""
     columns = table.to_pydict()
@@ -213,13 +220,17 @@ def _plain(table: pa.Table) -> list[tuple[str, int, Any, str]]:
     ]
 
 
-def _first_steps(table: pa.Table, keys: set[str] | None, limit: int) -> list[int]:
-    """The first `limit` steps at which there is a row, or one with all of the keys."""
+def _last_step(table: pa.Table, keys: int, limit: int) -> int | None:
+    """The step with which the first `limit` rows that have so many keys are whole; None where no row has them."""
     import numpy as np
 
-    steps = table.column("step").to_numpy()
-    found, counts = np.unique(steps, return_counts=True)
-    if keys is not None:
-        found = found[counts >= len(keys)]
-    first: list[int] = found[:limit].tolist()
-    return first
+    steps, writers = table.column("step").to_numpy(), table.column("writer").unify_dictionaries().combine_chunks()
+    codes = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
+    places, counts = np.unique(np.stack([steps, codes]), axis=1, return_counts=True)
+    found = places[0][counts >= keys]  # a step for each row
+    if not len(found):
+        return None
+    if len(found) <= limit:
+        return int(found[-1])
+    whole = found[found < found[limit]]
+    return int(whole[-1] if len(whole) else found[limit])

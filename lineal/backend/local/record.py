@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
-from lineal.backend.local.history import LocalHistory, Recorded
+from lineal.backend.local.history import LocalHistory, Recorded, last_values
 from lineal.core import clock
-from lineal.core.errors import BlobsMissing, InvalidArgument, RunExists
-from lineal.core.metadata import check_metadata
+from lineal.core.errors import BlobNotFound, BlobsMissing, CorruptRows, InvalidArgument, InvalidMetadata, RunExists
+from lineal.core.metadata import check_metadata, restored
 from lineal.core.names import check_name, check_path
 from lineal.db.session import Session
 from lineal.storage import digest as digests
@@ -20,10 +20,12 @@ from lineal.storage.blobs import ObjectWriter, Place, object_key
 from lineal.storage.digest import Digest
 from lineal.tracking import alerts, rows, runs, streams, values
 from lineal.tracking.model import STREAMS, Batch, Heard, Run, Stream
-from lineal.tracking.runs import Speaking
+from lineal.tracking.runs import Speaking, Started
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from lineal.tracking.columns import Source
 
 MAX_SUMMARY_BYTES = 32 << 20
 _TAIL_BYTES, _TAIL_CHUNKS = 512 << 10, 256  # more than that, and the rows that came in become a file
@@ -56,14 +58,19 @@ class LocalRecord(LocalHistory):
             self._drop([fold.file.digest for fold in folded.values() if fold])
         for stream, fold in folded.items():
             if fold:
-                self._merge_levels(run_id, stream)
+                self._merge_levels(run_id, stream)  # where it can't, the batch is recorded all the same
         return started.heard
+
+    def last_seq(self, run_id: str, writer: str) -> int:
+        with self._here.database.read() as session:
+            found = runs.find(session, run_id)
+            return -1 if found is None else streams.last_seq(session, found.id, writer)
 
     def _fold(self, run_id: str, stream: Stream, data: bytes) -> _Fold | None:
         """The file of the rows that came in before and of `data`, where there are enough of them for one."""
         with self._here.database.read() as session:
-            id_ = runs.heard(session, run_id).id
-            size, count = streams.waiting(session, id_, stream)
+            run = runs.heard(session, run_id)
+            size, count = streams.waiting(session, run.id, stream, run.era)
             if size + len(data) <= _TAIL_BYTES and count < _TAIL_CHUNKS:
                 return None
             recorded = self._recorded(session, run_id, stream)
@@ -91,8 +98,13 @@ class LocalRecord(LocalHistory):
             if stream not in STREAMS:
                 raise InvalidArgument(f"{ascii(stream)[:40]} is no stream; there are {', '.join(STREAMS)}")
             rows.decode(data)
+        if not -1 <= batch.last_step <= rows.MAX_STEP:
+            raise InvalidArgument(f"{batch.last_step} is no step; steps are from 0 to {rows.MAX_STEP}")
         for file in batch.files:
             check_path(file.path)
+            digests.parse(file.digest)
+            if not 0 <= file.size <= rows.MAX_STEP:
+                raise InvalidArgument(f"{file.path} can't have {file.size} bytes")
         found: dict[str, Any] = {}
         for name in ("config", "environment", "code"):
             if (value := getattr(batch, name)) is not None:
@@ -106,10 +118,11 @@ class LocalRecord(LocalHistory):
     def _note(self, session: Session, id_: int, batch: Batch, checked: Mapping[str, Any]) -> None:
         columns = dict(checked)
         if "config" in columns:  # before the summary, as everywhere, so that no two wait for each other's new keys
-            values.record(session, id_, "config", columns["config"], whole=True)
+            values.record(session, id_, "config", columns["config"])
         if "summary" in columns:
-            columns["summary"] = {**runs.summary(session, id_), **columns["summary"]}
-            values.record(session, id_, "summary", checked["summary"], whole=False)
+            before = runs.summary(session, id_)
+            columns["summary"] = {**before, **checked["summary"]}
+            values.update(session, id_, "summary", checked["summary"], before=before)
         if columns:
             runs.change_row(session, id_, columns)
         if batch.files:
@@ -126,12 +139,19 @@ class LocalRecord(LocalHistory):
     def settle(self, run_id: str) -> None:
         """Makes one file of the rows of each stream; rows that a rewind took away get files of their own."""
         for stream in STREAMS:
-            while not self._settled(run_id, stream):
-                pass
+            tried: list[streams.File] | None = None
+            while True:
+                recorded = self._read(run_id, stream)
+                try:
+                    if self._settled(recorded, stream):
+                        break
+                except BlobNotFound:  # merged by another process, unless it is gone when we look again
+                    if recorded.parts == tried:
+                        raise
+                    tried = recorded.parts
 
-    def _settled(self, run_id: str, stream: Stream) -> bool:
+    def _settled(self, recorded: Recorded, stream: Stream) -> bool:
         """One attempt; False where another process changed the stream's files meanwhile."""
-        recorded = self._read(run_id, stream)
         seen = [part for part in recorded.parts if not part.hidden]
         if not recorded.chunks and not seen:
             return True
@@ -151,22 +171,28 @@ class LocalRecord(LocalHistory):
         return self._replaced(recorded, stream, seen, [file for file in made if file is not None])
 
     def _merge_levels(self, run_id: str, stream: Stream) -> None:
-        """Makes one file of many small ones, so that a long run never has many."""
+        """Makes one file of many small ones, so that a long run never has many.
+
+        Files that can't be read, be it that another process merges them, stay as they are.
+        """
         from lineal.tracking.parts import merge
 
         level = 0
-        while len(same := self._same_level(run_id, stream, level)) >= _FAN_IN:
-            recorded = self._read(run_id, stream)._replace(parts=same, chunks=[])
-            sources = self._sources(recorded._replace(started=recorded.started._replace(cuts=())))
-            made = self._store(recorded, stream, merge(sources), same[0].era, level + 1)
+        while len((recorded := self._same_level(run_id, stream, level)).parts) >= _FAN_IN:
+            same = recorded.parts
+            try:
+                made = self._store(recorded, stream, merge(self._sources(recorded)), same[0].era, level + 1)
+            except (BlobNotFound, CorruptRows):
+                return
             if not self._replaced(recorded, stream, same, [made] if made else []):
                 return
             level += 1
 
-    def _same_level(self, run_id: str, stream: Stream, level: int) -> list[streams.File]:
+    def _same_level(self, run_id: str, stream: Stream, level: int) -> Recorded:
         recorded = self._read(run_id, stream)
         era = recorded.started.era
-        return [part for part in recorded.parts if part.level == level and part.era == era and not part.hidden]
+        same = [part for part in recorded.parts if part.level == level and part.era == era and not part.hidden]
+        return recorded._replace(parts=same, chunks=[])
 
     def _read(self, run_id: str, stream: Stream) -> Recorded:
         with self._here.database.read() as session:
@@ -234,48 +260,86 @@ class LocalRecord(LocalHistory):
 
     # ---- rewind and fork ---------------------------------------------------------------------------------------
 
-    def rewind(self, run_id: str, step: int) -> Run:
-        if step < 0:
-            raise InvalidArgument(f"a run is rewound to a step of its own, not to {step}")
+    def rewind(self, run_id: str, step: int, *, writer: str | None = None) -> Run:
+        _check_step(step)
+        if writer is not None:
+            check_name(writer, "writer")
+        before = self.list_keys(run_id)
         with self._here.database.begin() as session:
             started = runs.get(session, run_id, locked=True)
-            runs.rewind(session, started, step, at=clock.now())
-        self._summarize(run_id)
+            if writer is None or streams.take(session, started.id, writer, 0):
+                runs.rewind(session, started, step, at=clock.now())
+            elif streams.last_seq(session, started.id, writer) > 0:
+                return started.run
+        self._summarize(run_id, before)
         return self.get(run_id)
 
     def fork(self, run_id: str, parent: str, step: int) -> Run:
-        from lineal.tracking.parts import Window, merge
-
-        with self._here.database.read() as session:
-            child, above = runs.get(session, run_id), runs.get(session, parent)
-        if child.run.parent == parent and child.run.parent_step == step:
-            return child.run
-        if child.run.parent or child.run.last_step >= 0:
-            raise RunExists(f"run {run_id} has a history of its own already; fork into a new run")
-        taken = self._read(parent, "history")
-        sources = [Window(source, high=step + 1) for source in self._sources(taken)]
-        file = self._store(Recorded(child, [], []), "history", merge(sources), 0, _LAST_LEVEL)
-        last = min(step, above.run.last_step)
-        with self._here.database.begin() as session:
-            runs.hold(session, [child.id, above.id])
-            runs.get(session, parent)
-            if (now := runs.get(session, run_id).run).parent or now.last_step >= 0:
-                raise RunExists(f"run {run_id} has a history of its own already; fork into a new run")
-            runs.change_row(session, child.id, {"parent_id": above.id, "parent_step": step, "last_step": last})
-            files = [] if file is None else [file]
-            streams.replace(session, child.id, "history", chunks=(), parts=(), by=files)
-            metrics = {"metrics": list(above.run.metrics)}
-            runs.change_row(session, child.id, metrics)
+        _check_step(step)
+        if run_id == parent:
+            raise InvalidArgument(f"run {run_id} can't be forked from itself; fork into a new run")
+        while True:
+            with self._here.database.read() as session:
+                child = runs.get(session, run_id)
+                runs.get(session, parent)
+                if _is_fork(session, child, parent, step):
+                    return child.run
+            try:
+                self._fork(child, parent, step)
+                break
+            except _Outrun:
+                continue
         self._summarize(run_id)
         return self.get(run_id)
 
-    def _summarize(self, run_id: str) -> None:
-        """Makes the last value that the history has of each key the run's summary."""
-        with self._here.database.read() as session:
-            run = runs.get(session, run_id).run
-        keys = self.list_keys(run_id)
-        last = {key: found[-1] for key, (_, found) in self.columns(run_id, keys).items() if found}
-        self.change(run_id, summary={k: v for k, v in run.summary.items() if k not in keys} | last)
+    def _fork(self, child: Started, parent: str, step: int) -> None:
+        from lineal.tracking.parts import Window, merge
+
+        def ask(sources: list[Source], above: Started) -> tuple[Started, streams.File | None]:
+            taken = merge([Window(source, high=step + 1) for source in sources])
+            return above, self._store(Recorded(child, [], []), "history", taken, 0, _LAST_LEVEL)
+
+        above, file = self._asked(parent, "history", ask)
+        files = [file] if file else []
+        facts = {"parent_id": above.id, "parent_step": step, "last_step": min(step, above.run.last_step)}
+        with self._here.database.begin() as session:
+            runs.hold(session, [child.id, above.id])
+            runs.get(session, parent)
+            if _is_fork(session, runs.get(session, child.run.id), parent, step):
+                return
+            if index.missing(session, [part.digest for part in files]):  # gc was at work
+                raise _Outrun
+            runs.change_row(session, child.id, {**facts, "metrics": list(above.run.metrics)})
+            streams.replace(session, child.id, "history", chunks=(), parts=(), by=files)
+
+    def _summarize(self, run_id: str, before: Iterable[str] = ()) -> None:
+        """Makes the last value that the history has of each key the run's summary; `before`, it had these keys."""
+        run, keys = self.get(run_id), self.list_keys(run_id)
+        last: dict[str, Any] = {}
+        for key, value in last_values(self._points(run_id, "history", keys, 0, None)).items():
+            try:
+                last[key] = restored(check_metadata({key: value}, "summary", finite=False))[key]
+            except InvalidMetadata:  # a text that may be logged, but that no database can hold
+                continue
+        gone = {*keys, *before}
+        self.change(run_id, summary={k: v for k, v in run.summary.items() if k not in gone} | last)
+
+
+def _check_step(step: int) -> None:
+    if not 0 <= step <= rows.MAX_STEP:
+        raise InvalidArgument(f"{step} is no step that a run can go on from; steps are from 0 to {rows.MAX_STEP}")
+
+
+def _is_fork(session: Session, child: Started, parent: str, step: int) -> bool:
+    """Whether the run is that fork already. Raises conflict.run_exists where it can't become it any more."""
+    if child.run.parent == parent and child.run.parent_step == step:
+        return True
+    parts = streams.list_parts(session, child.id, "history") or streams.list_chunks(session, child.id, "history")
+    if child.run.parent or child.run.last_step >= 0 or parts:
+        raise RunExists(f"run {child.run.id} has a history of its own already; fork into a new run")
+    if runs.children(session, child.id):
+        raise RunExists(f"run {child.run.id} was forked from already; fork into a new run")
+    return False
 
 
 class _Fold(NamedTuple):
@@ -290,9 +354,7 @@ class _Outrun(Exception):
 
 
 class _Hashing:
-    """A file for Parquet to be written to, which becomes an object of the store, hashed on the way."""
-
-    closed = False
+    """A file that becomes an object of the store, hashed on the way."""
 
     def __init__(self, inner: ObjectWriter) -> None:
         self.inner = inner
@@ -306,13 +368,6 @@ class _Hashing:
         self._sha256.update(data)
         self.size += len(data)
         return len(data)
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
 
     @property
     def digest(self) -> Digest:

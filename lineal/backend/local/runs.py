@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
-from lineal.core.errors import InvalidArgument, InvalidRef, RunExists, RunNotFound
+from lineal.core.errors import BlobNotFound, CorruptRows, InvalidArgument, InvalidRef, RunExists, RunNotFound
 from lineal.core.metadata import check_metadata, check_text
-from lineal.core.names import REGISTRY, texts
-from lineal.tracking import runs, values
+from lineal.core.names import REGISTRY, check_name, texts
+from lineal.tracking import runs, streams, values
 from lineal.tracking.model import Resume, Run, RunState
 from lineal.tracking.runs import Started
 
 _MAX_SHORT = 128
+_AHEAD = timedelta(days=1)  # so far another machine's clock may be wrong
 
 
 @repeating_operations
@@ -34,7 +36,13 @@ class LocalRuns(LocalRecord, LocalRunSearch):
         config: Mapping[str, Any] | None = None,
         code: Mapping[str, Any] | None = None,
         resume: Resume | None = None,
+        created_at: datetime | None = None,
+        writer: str | None = None,
     ) -> Run:
+        if resume not in (None, *get_args(Resume)):
+            raise InvalidArgument(f"{ascii(resume)[:40]} is no way to resume; say allow, must or never")
+        if writer is not None:
+            check_name(writer, "writer")
         place = self._here.project_for(project)
         if place == REGISTRY:
             raise InvalidRef("the project 'registry' holds links only; give the run another project")
@@ -49,7 +57,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             check_metadata(code or {}, "code"),
             self._here.user,
             self._here.host,
-            clock.now(),
+            _moment(created_at),
             group=_short(group, "group"),
             tags=_tags(tags),
             notes=check_text(notes, "notes"),
@@ -61,39 +69,56 @@ class LocalRuns(LocalRecord, LocalRunSearch):
                     raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
                 found = runs.add(session, run)
                 if found.made:  # else another process was first
-                    values.record(session, found.id, "config", run.config, whole=True)
-                    return found.run
-            if resume == "never":
+                    values.record(session, found.id, "config", run.config)
+                    if writer is not None:
+                        streams.take(session, found.id, writer, 0)
+                    if created_at is None:
+                        return found.run
+                    runs.see(session, found.id, at=clock.now())
+                    return runs.get(session, run_id).run
+            new = writer is None or streams.take(session, found.id, writer, 0)
+            if resume == "never" and new:
                 raise RunExists(f"run {run_id} is there already; resume='allow' goes on with it")
-            if resume is not None:
+            if resume in ("allow", "must"):
                 self._again(session, found, run, named=bool(name))
             return runs.get(session, run_id).run
 
     def _again(self, session: Any, found: Started, given: Run, *, named: bool) -> None:
-        config = {**check_metadata(found.run.config, "config", finite=False), **given.config}
+        config = {**_settings(found.run.config), **given.config}
         more = {"name": given.name} if named else {}
         more |= {k: v for k, v in (("notes", given.notes), ("job_type", given.job_type), ("group", given.group)) if v}
         now = clock.now()
         cleared = {"state": "running", "finished_at": None, "exit_code": None, "message": "", "stop_asked_by": None}
+        if found.run.finished_at is not None and found.run.finished_at > given.created_at:
+            cleared = {}
         runs.change(session, given.id, {"config": config, "seen_at": now, **cleared, **more})
         if given.tags:
             runs.change(session, given.id, {"tags": list(given.tags)})
         if given.config:
-            values.record(session, found.id, "config", config, whole=True)
+            values.record(session, found.id, "config", config)
 
     def finish(
-        self, run_id: str, state: RunState = "finished", *, exit_code: int | None = None, message: str = ""
+        self,
+        run_id: str,
+        state: RunState = "finished",
+        *,
+        exit_code: int | None = None,
+        message: str = "",
+        at: datetime | None = None,
     ) -> Run:
+        ended = _moment(at)
         if state == "running" or state not in get_args(RunState):
             raise InvalidArgument(
                 f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed, preempted or crashed"
             )
-        self.settle(run_id)
+        try:
+            self.settle(run_id)
+        except (CorruptRows, BlobNotFound):  # a run ends even if not all of its rows can be read any more
+            pass
         with self._here.database.begin() as session:
-            runs.get(session, run_id, locked=True)
-            runs.finish(
-                session, run_id, state, at=clock.now(), exit_code=exit_code, message=check_text(message, "message")
-            )
+            begun = runs.get(session, run_id, locked=True).run.created_at  # a clock may have gone back meanwhile
+            told = check_text(message, "message")
+            runs.finish(session, run_id, state, at=max(ended, begun), exit_code=exit_code, message=told)
             return runs.get(session, run_id).run
 
     def change(
@@ -129,7 +154,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
                 runs.change(session, run_id, new)
             for kind in ("config", "summary"):
                 if kind in new:
-                    values.record(session, started.id, kind, new[kind], whole=True)
+                    values.record(session, started.id, kind, new[kind])
             return runs.get(session, run_id).run
 
     def get(self, run_id: str) -> Run:
@@ -141,6 +166,14 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             runs.get(session, run_id, running=True, locked=True)
             runs.change(session, run_id, {"stop_asked_by": self._here.user})
             return runs.get(session, run_id).run
+
+
+def _moment(given: datetime | None) -> datetime:
+    """The moment that is told, or now. Raises invalid.argument for one that can't have been."""
+    now = clock.now()
+    if given is not None and given > now + _AHEAD:
+        raise InvalidArgument(f"{clock.format_time(given)} is still to come; set the clock of that machine")
+    return given or now
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lineal.backend.local.again import repeating_operations
@@ -22,7 +22,7 @@ from lineal.storage.blobs import Place, is_temporary
 from lineal.storage.digest import Digest
 from lineal.storage.gc import Garbage
 from lineal.storage.packs import PackWriter
-from lineal.tracking import streams
+from lineal.tracking import runs, streams
 
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
@@ -68,8 +68,9 @@ class LocalStores(Stores):
             state = _state(session)
             decisions, by_ref = self._decide(session)
             recorded = streams.live(session)
-        live = recorded | {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
-        for digest in live - recorded:
+        kept = {digests.parse(d.version.digest) for d in decisions if d.fate == "keep"}
+        live = recorded | kept
+        for digest in kept:
             live |= self._here.manifests.stored(digests.format(digest)).blobs.keys()
         with self._here.database.read() as session:
             garbage = gc.find_garbage(
@@ -164,6 +165,7 @@ class LocalStores(Stores):
             problems += bad.values()
             sound = places.keys() - bad.keys()
         count, missing = self._check_versions(sound)
+        missing += self._check_runs(sound)
         return Check(count, len(places), size, (*problems, *missing), tuple(sorted(garbage)))
 
     def _places(self) -> dict[Digest, Place]:
@@ -272,8 +274,23 @@ class LocalStores(Stores):
         lost = [entry.path for entry in manifest if entry.digest is not None and entry.digest not in sound]
         if not lost:
             return []
-        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        return [Problem("damaged_version", version.ref, f"{version.name}: damaged or gone: {shown}")]
+        return [Problem("damaged_version", version.ref, f"{version.name}: damaged or gone: {_shown(lost)}")]
+
+    def _check_runs(self, sound: set[Digest]) -> list[Problem]:
+        lost: dict[int, dict[str, None]] = {}
+        with self._here.database.read() as session:
+            for id_, what, digest in streams.list_everywhere(session):
+                if digest not in sound:
+                    lost.setdefault(id_, {})[what] = None
+            for id_, what in streams.list_unreadable(session):
+                lost.setdefault(id_, {})[what] = None
+            known = runs.list_by_id(session, lost)
+        found = {known[id_].path: _shown(list(what)) for id_, what in lost.items()}
+        return [Problem("damaged_run", path, f"{path}: damaged or gone: {what}") for path, what in found.items()]
+
+
+def _shown(lost: Sequence[str]) -> str:
+    return ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
 
 
 class _Ids:

@@ -37,10 +37,12 @@ def environment_facts(variables: Sequence[str] = VARIABLES) -> dict[str, Any]:
 
     Asking for GPUs may take a second, once per process: call it beside the training, not before it.
     """
+    root = git_root(Path())
     facts = {
         "command": command(sys.orig_argv),
-        "program": program(git_root(Path())),
+        "program": program(root),
         "folder": _folder(),
+        "checkout": str(root) if root else None,
         "host": socket.gethostname(),
         "user": _user(),
         "os": f"{platform.system()} {platform.release()}",
