@@ -14,7 +14,8 @@ import xxhash
 
 from lineal.core.errors import BlobNotFound, CorruptRows
 from lineal.core.settings import with_default
-from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, of_chunks, ordered, schema
+from lineal.tracking.arrays import numbers_in, of_flags, of_texts
+from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, empty, of_chunks, ordered, schema
 from lineal.tracking.rows import MAX_STEP, Block, count_points, decode
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _groups(table: pa.Table) -> Iterator[pa.Table]:
 
     if not table.num_rows:
         return
-    codes = table.column("key").combine_chunks().indices.to_numpy()
+    codes = numbers_in(table.column("key").combine_chunks().indices)
     ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
     start = before = 0
     for end in ends:
@@ -124,6 +125,8 @@ def _load_arrow() -> None:
 
 class Part:
     """A Parquet file of points, open for reading. Raises corrupt.rows where it is damaged, not_found.blob."""
+
+    is_sorted = True
 
     def __init__(self, file: Any) -> None:
         """`file` is a path, or a seekable binary file."""
@@ -178,7 +181,7 @@ class Part:
             table = self._read_group(group, asked)
             tables.append(_within(table, bounds, keyed=not only_one).select(names))
         if not tables:
-            return schema().empty_table().select(names)
+            return empty().select(names)
         return pa.concat_tables(tables)
 
     def _read_group(self, group: int, columns: list[str]) -> pa.Table:
@@ -207,17 +210,16 @@ class Part:
 
 
 def _within(table: pa.Table, bounds: Bounds, *, keyed: bool) -> pa.Table:
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if keyed and bounds.keys is not None:
-        table = table.filter(pc.is_in(table.column("key").cast(pa.string()), pa.array(sorted(bounds.keys))))
+        table = table.filter(pc.is_in(table.column("key").cast(pa.string()), of_texts(sorted(bounds.keys))))
     if bounds.low == ALL.low and bounds.high is None:
         return table
-    kept = between(table.column("step").to_numpy(), bounds)
+    kept = between(numbers_in(table.column("step")), bounds)
     assert kept is not None
-    return table if kept.all() else table.filter(pa.array(np.ascontiguousarray(kept)))
+    return table if kept.all() else table.filter(of_flags(kept))
 
 
 class _readable:  # noqa: N801 - used as a statement
@@ -236,6 +238,8 @@ class _readable:  # noqa: N801 - used as a statement
 
 class Tail:
     """Points that are in no file yet, as a source."""
+
+    is_sorted = False
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         """Raises invalid.rows."""
@@ -264,6 +268,7 @@ class Window:
 
     def __init__(self, source: Source, low: int = ALL.low, high: int | None = None) -> None:
         self._source, self._low, self._high = source, low, high
+        self.is_sorted = source.is_sorted
 
     def list_keys(self) -> list[str]:
         return sorted(self.read(columns=["key"]).column("key").unique().to_pylist())

@@ -11,6 +11,7 @@ from lineal.backend.port_runs import Row, Runs
 from lineal.core.errors import BlobNotFound, InvalidArgument
 from lineal.db.session import Session
 from lineal.tracking import runs, streams
+from lineal.tracking.arrays import numbers_in, of_numbers
 from lineal.tracking.model import Samples, Stream
 from lineal.tracking.runs import Started
 
@@ -190,13 +191,12 @@ def _together(sources: list[Source], bounds: Bounds, columns: Sequence[str] | No
     """The points of all sources; sorted again only where more than one has any."""
     import pyarrow as pa
 
-    from lineal.tracking.columns import ordered, schema
-    from lineal.tracking.parts import Tail
+    from lineal.tracking.columns import empty, ordered
 
-    if len(sources) == 1 and not isinstance(sources[0], Tail):
+    if len(sources) == 1 and sources[0].is_sorted:
         return sources[0].read(bounds, columns)
     tables = [source.read(bounds) for source in sources]
-    table = ordered(pa.concat_tables(tables)) if tables else schema().empty_table()
+    table = ordered(pa.concat_tables(tables)) if tables else empty()
     return table.select(list(columns)) if columns else table
 
 
@@ -204,9 +204,9 @@ def last_values(table: pa.Table) -> dict[str, Any]:
     """The value at the last step of each key; `table` is sorted."""
     import numpy as np
 
-    codes = table.column("key").unify_dictionaries().combine_chunks().indices.to_numpy()
+    codes = numbers_in(table.column("key").unify_dictionaries().combine_chunks().indices)
     ends = np.flatnonzero(np.append(np.diff(codes) != 0, True)) if len(codes) else codes
-    return {key: value for key, _, value, _ in _plain(table.take(ends))}
+    return {key: value for key, _, value, _ in _plain(table.take(of_numbers(ends)))}
 
 
 def _plain(table: pa.Table) -> list[tuple[str, int, Any, str]]:
@@ -224,8 +224,8 @@ def _last_step(table: pa.Table, keys: int, limit: int) -> int | None:
     """The step with which the first `limit` rows that have so many keys are whole; None where no row has them."""
     import numpy as np
 
-    steps, writers = table.column("step").to_numpy(), table.column("writer").unify_dictionaries().combine_chunks()
-    codes = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
+    steps, writers = numbers_in(table.column("step")), table.column("writer").unify_dictionaries().combine_chunks()
+    codes = numbers_in(writers.indices.fill_null(-1)).astype("int64")
     places, counts = np.unique(np.stack([steps, codes]), axis=1, return_counts=True)
     found = places[0][counts >= keys]  # a step for each row
     if not len(found):
