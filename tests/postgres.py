@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -162,33 +162,28 @@ def _administer(url: str, statement: str) -> None:
         session.execute(statement)
 
 
-def empty(url: str) -> None:
-    """Deletes every row, as quickly as a few rows go, and keeps the tables."""
+@pytest.fixture(scope="session")
+def worker_database() -> Iterator[tuple[str, Callable[[], object]]]:
+    """The URL of the worker's own database with Lineal's tables in it, and what deletes all of its rows."""
     import psycopg
 
     from lineal.db.schema import metadata
-
-    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name != "meta"]
-    with psycopg.connect(url) as session:
-        session.execute("; ".join(f"DELETE FROM {table}" for table in tables))
-
-
-@pytest.fixture(scope="session")
-def worker_database() -> Iterator[str]:
-    """The worker's own database with Lineal's tables in it."""
     from lineal.db.session import open_postgres
 
     url = new_database(shared_url())
     open_postgres(url).close()
-    yield url
+    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name != "meta"]
+    with psycopg.connect(url, autocommit=True) as session:
+        yield url, lambda: session.execute("; ".join(f"DELETE FROM {table}" for table in tables))
     drop_database(url)
 
 
 @pytest.fixture
-def postgres_url(worker_database: str) -> str:
+def postgres_url(worker_database: tuple[str, Callable[[], object]]) -> str:
     """The URL of a database that holds the tables of a store and no rows."""
-    empty(worker_database)
-    return worker_database
+    url, empty = worker_database
+    empty()
+    return url
 
 
 if __name__ == "__main__":
