@@ -43,7 +43,7 @@ def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> in
         sink,
         fields,
         compression="zstd",
-        use_dictionary=["key", "number", "text", "writer"],
+        use_dictionary=["key", "text", "writer"],
         column_encoding={"step": "DELTA_BINARY_PACKED", "integer": "DELTA_BINARY_PACKED"},
         write_page_checksum=True,
     ) as writer:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_SUMMARY_BYTES = 32 << 20
 _TAIL_BYTES, _TAIL_CHUNKS = 512 << 10, 256  # more than that, and the rows that came in become a file
-_FAN_IN = 8  # so many files of a level become one of the next
+_FAN_IN = 16  # so many files of a level become one of the next
 _LAST_LEVEL = 100
 _MAX_SEQ = 2**63 - 1
 
