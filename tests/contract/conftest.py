@@ -26,16 +26,21 @@ Files = Mapping[str, bytes | str]
 Opener = Callable[..., Backend]
 
 
-def folder_opener(tmp_path: Path) -> Opener:
+def folder_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     return lambda **given: connect(settings.load(tmp_path, url=str(tmp_path / "store"), **given))
 
 
-def memory_opener(tmp_path: Path) -> Opener:
+def memory_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     url = f"memory:{new_id()}"
     return lambda **given: connect(settings.load(tmp_path, url=url, **given))
 
 
-OPENERS = {"folder": folder_opener, "memory": memory_opener}
+def postgres_opener(tmp_path: Path, request: pytest.FixtureRequest) -> Opener:
+    url = request.getfixturevalue("postgres_url")
+    return lambda **given: connect(settings.load(tmp_path, url=url, store=str(tmp_path / "store"), **given))
+
+
+OPENERS = {"folder": folder_opener, "memory": memory_opener, "postgres": postgres_opener}
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,10 @@ def open_desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     """Opens the test's one store as `user`, with `project` and so on as defaults."""
     import tempfile
 
-    for name in ("URL", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT"):
+    for name in ("URL", "STORE", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT"):
         monkeypatch.delenv(f"LINEAL_{name}", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    opener = OPENERS[request.param](tmp_path)
+    opener = OPENERS[request.param](tmp_path, request)
     opened: list[Desk] = []
 
     def open_(**given: Any) -> Desk:

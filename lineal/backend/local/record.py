@@ -44,7 +44,7 @@ class LocalRecord(LocalHistory):
             folded = {stream: self._fold(run_id, stream, data) for stream, data in batch.rows.items()}
             try:
                 with self._here.database.begin() as session:
-                    started = runs.heard(session, run_id)
+                    started = runs.heard(session, run_id, locked=True)
                     new = streams.take(session, started.id, writer, seq)
                     if new:
                         for stream, data in batch.rows.items():
@@ -117,12 +117,12 @@ class LocalRecord(LocalHistory):
 
     def _note(self, session: Session, id_: int, batch: Batch, checked: Mapping[str, Any]) -> None:
         columns = dict(checked)
+        if "config" in columns:  # before the summary, as everywhere, so that no two wait for each other's new keys
+            values.record(session, id_, "config", columns["config"])
         if "summary" in columns:
             before = runs.summary(session, id_)
             columns["summary"] = {**before, **checked["summary"]}
             values.update(session, id_, "summary", checked["summary"], before=before)
-        if "config" in columns:
-            values.record(session, id_, "config", columns["config"])
         if columns:
             runs.change_row(session, id_, columns)
         if batch.files:
@@ -236,6 +236,7 @@ class LocalRecord(LocalHistory):
         ids = [part.id for part in parts]
         try:
             with self._here.database.begin() as session:
+                runs.hold(session, [recorded.started.id])
                 done = streams.replace(session, recorded.started.id, stream, chunks=chunks, parts=ids, by=by)
                 if not done or index.missing(session, [part.digest for part in by]):  # gc may have been at work
                     raise _Outrun
@@ -247,7 +248,9 @@ class LocalRecord(LocalHistory):
 
     def _drop(self, gone: list[Digest]) -> None:
         """Deletes files of rows that nobody but us has seen."""
-        with self._here.database.begin() as session:
+        if not gone:
+            return
+        with self._here.database.begin(alone=True) as session:  # a run's file may be the same bytes
             dead = streams.unreferenced(session, gone)
             keys = {place.key for place in index.find(session, dead).values()}
             index.forget(session, dead)
@@ -263,7 +266,7 @@ class LocalRecord(LocalHistory):
             check_name(writer, "writer")
         before = self.list_keys(run_id)
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id)
+            started = runs.get(session, run_id, locked=True)
             if writer is None or streams.take(session, started.id, writer, 0):
                 runs.rewind(session, started, step, at=clock.now())
             elif streams.last_seq(session, started.id, writer) > 0:
@@ -300,6 +303,7 @@ class LocalRecord(LocalHistory):
         files = [file] if file else []
         facts = {"parent_id": above.id, "parent_step": step, "last_step": min(step, above.run.last_step)}
         with self._here.database.begin() as session:
+            runs.hold(session, [child.id, above.id])
             runs.get(session, parent)
             if _is_fork(session, runs.get(session, child.run.id), parent, step):
                 return
