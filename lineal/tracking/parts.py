@@ -17,7 +17,7 @@ from lineal.core.errors import BlobNotFound, CorruptRows
 from lineal.core.settings import with_default
 from lineal.tracking.arrays import numbers_in, of_flags, of_texts
 from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, empty, of_chunks, ordered, schema
-from lineal.tracking.rows import MAX_STEP, Block, count_points, decode
+from lineal.tracking.rows import MAX_STEP, Block, Chunk, count_points, decode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 128 << 10
 _SMALL_GROUP_ROWS = 16 << 10
-_AT_ONCE = 128 << 10  # points that are sorted in memory at once
+_AT_ONCE = 64 << 10  # points that are sorted in memory at once
 _SEAL = b"LNRF"
 _SEAL_BYTES = 12
 
@@ -241,10 +241,10 @@ class Tail:
 
     is_sorted = False
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes | Chunk]) -> None:
         """Raises invalid.rows."""
         _load_arrow()
-        self._chunks = [decode(chunk) for chunk in chunks]
+        self._chunks = [chunk if isinstance(chunk, Chunk) else decode(chunk) for chunk in chunks]
 
     def list_keys(self) -> list[str]:
         found = {key for chunk in self._chunks for block in chunk.blocks for key in block.keys}

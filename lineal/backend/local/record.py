@@ -20,6 +20,7 @@ from lineal.storage.blobs import ObjectWriter, Place, object_key
 from lineal.storage.digest import Digest
 from lineal.tracking import alerts, rows, runs, streams, values
 from lineal.tracking.model import STREAMS, Batch, Heard, Run, Stream
+from lineal.tracking.rows import Chunk
 from lineal.tracking.runs import Speaking, Started
 
 if TYPE_CHECKING:
@@ -39,9 +40,12 @@ class LocalRecord(LocalHistory):
         check_name(writer, "writer")
         if not 1 <= seq <= _MAX_SEQ:
             raise InvalidArgument(f"a writer numbers its batches from 1; this one is {seq}")
+        decoded = _decoded(batch)
         checked = self._checked(batch)
         while True:
-            folded = {stream: self._fold(run_id, stream, data) for stream, data in batch.rows.items()}
+            folded = {
+                stream: self._fold(run_id, stream, len(data), decoded[stream]) for stream, data in batch.rows.items()
+            }
             try:
                 with self._here.database.begin() as session:
                     started = runs.heard(session, run_id, locked=True)
@@ -66,21 +70,21 @@ class LocalRecord(LocalHistory):
             found = runs.find(session, run_id)
             return -1 if found is None else streams.last_seq(session, found.id, writer)
 
-    def _fold(self, run_id: str, stream: Stream, data: bytes) -> _Fold | None:
-        """The file of the rows that came in before and of `data`, where there are enough of them for one."""
+    def _fold(self, run_id: str, stream: Stream, size_bytes: int, chunk: Chunk) -> _Fold | None:
+        """The file of the rows that came in before and of `chunk`, where there are enough of them for one."""
         with self._here.database.read() as session:
             run = runs.heard(session, run_id)
             size, count = streams.waiting(session, run.id, stream, run.era)
-            if size + len(data) <= _TAIL_BYTES and count < _TAIL_CHUNKS:
+            if size + size_bytes <= _TAIL_BYTES and count < _TAIL_CHUNKS:
                 return None
             recorded = self._recorded(session, run_id, stream)
         from lineal.tracking.parts import Tail, merge
 
         era = recorded.started.era
-        chunks = [chunk for chunk in recorded.chunks if chunk.era == era]
-        tail = Tail([*(chunk.data for chunk in chunks), data])
+        before = [stored for stored in recorded.chunks if stored.era == era]
+        tail = Tail([*(stored.data for stored in before), chunk])
         file = self._store(recorded, stream, merge([tail]), era, 0)
-        return _Fold(file, [chunk.id for chunk in chunks]) if file else None
+        return _Fold(file, [stored.id for stored in before]) if file else None
 
     def _add_rows(self, session: Session, started: Speaking, stream: Stream, data: bytes, fold: _Fold | None) -> None:
         if fold is None:
@@ -94,10 +98,6 @@ class LocalRecord(LocalHistory):
 
     def _checked(self, batch: Batch) -> dict[str, Any]:
         """The batch's JSON, checked, by column. Raises invalid.*, conflict.blobs_missing."""
-        for stream, data in batch.rows.items():
-            if stream not in STREAMS:
-                raise InvalidArgument(f"{ascii(stream)[:40]} is no stream; there are {', '.join(STREAMS)}")
-            rows.decode(data)
         if not -1 <= batch.last_step <= rows.MAX_STEP:
             raise InvalidArgument(f"{batch.last_step} is no step; steps are from 0 to {rows.MAX_STEP}")
         for file in batch.files:
@@ -323,6 +323,14 @@ class LocalRecord(LocalHistory):
                 continue
         gone = {*keys, *before}
         self.change(run_id, summary={k: v for k, v in run.summary.items() if k not in gone} | last)
+
+
+def _decoded(batch: Batch) -> dict[Stream, Chunk]:
+    """The batch's rows by stream. Raises invalid.rows, invalid.argument."""
+    for stream in batch.rows:
+        if stream not in STREAMS:
+            raise InvalidArgument(f"{ascii(stream)[:40]} is no stream; there are {', '.join(STREAMS)}")
+    return {stream: rows.decode(data) for stream, data in batch.rows.items()}
 
 
 def _check_step(step: int) -> None:
