@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lineal.backend.local.context import Context
 from lineal.backend.port_runs import Row, Runs
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lineal.tracking.columns import Bounds, Source
+
+T = TypeVar("T")
 
 MAX_ROWS = 1_000_000
 
@@ -97,10 +99,13 @@ class LocalHistory(Runs):
     ) -> Sequence[Samples]:
         from lineal.tracking.sampling import numbers, thin
 
+        def ask(sources: list[Source], _: Started) -> list[tuple[str, pa.Table]]:
+            columns, each = ("step", "number", "integer"), dict.fromkeys(keys)
+            return [(key, _together(sources, _bounds([key], min_step, max_step), columns)) for key in each]
+
         found = []
         for run_id in dict.fromkeys(run_ids):
-            for key in dict.fromkeys(keys):
-                table = self._points(run_id, stream, [key], min_step, max_step, ("step", "number", "integer"))
+            for key, table in self._asked(run_id, stream, ask):
                 steps, values = numbers(table)
                 if len(steps):
                     found.append(thin(run_id, key, steps, values, points))
@@ -118,27 +123,31 @@ class LocalHistory(Runs):
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
         """The points within the bounds, by key and step."""
-        from lineal.tracking.columns import ALL, Bounds
-
-        bounds = Bounds(None if keys is None else frozenset(keys), low if low > 0 else ALL.low, high)
 
         def ask(sources: list[Source], _: Started) -> pa.Table:
-            return _together(sources, bounds, columns)
+            return _together(sources, _bounds(keys, low, high), columns)
 
         return self._asked(run_id, stream, ask)
 
-    def _asked(self, run_id: str, stream: Stream, ask: Any) -> Any:
-        """What `ask` answers about the sources and the run; asked again where files were merged meanwhile."""
+    def _asked(self, run_id: str, stream: Stream, ask: Callable[[list[Source], Started], T]) -> T:
+        """What `ask` answers about the sources and the run."""
+        return self._tried(run_id, stream, lambda recorded: ask(self._sources(recorded), recorded.started))
+
+    def _tried(self, run_id: str, stream: Stream, act: Callable[[Recorded], T]) -> T:
+        """What comes of `act` on what is recorded; it is tried again where files were merged meanwhile."""
         tried: list[streams.File] | None = None
         while True:
-            with self._here.database.read() as session:
-                recorded = self._recorded(session, run_id, stream)
+            recorded = self._read(run_id, stream)
             try:
-                return ask(self._sources(recorded), recorded.started)
+                return act(recorded)
             except BlobNotFound:
                 if recorded.parts == tried:
                     raise
                 tried = recorded.parts
+
+    def _read(self, run_id: str, stream: Stream) -> Recorded:
+        with self._here.database.read() as session:
+            return self._recorded(session, run_id, stream)
 
     def _recorded(self, session: Session, run_id: str, stream: Stream) -> Recorded:
         started = runs.get(session, run_id)
@@ -179,6 +188,12 @@ class LocalHistory(Runs):
             return Part(path)
         with store.open(key) as file:
             return Part(_in_memory(file.read()))
+
+
+def _bounds(keys: Sequence[str] | None, low: int, high: int | None) -> Bounds:
+    from lineal.tracking.columns import ALL, Bounds
+
+    return Bounds(None if keys is None else frozenset(keys), low if low > 0 else ALL.low, high)
 
 
 def _in_memory(data: bytes) -> Any:

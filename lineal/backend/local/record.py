@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import xxhash
 
 from lineal.backend.local.history import LocalHistory, Recorded, last_values
 from lineal.core import clock
@@ -17,6 +15,7 @@ from lineal.db.session import Session
 from lineal.storage import digest as digests
 from lineal.storage import index
 from lineal.storage.blobs import ObjectWriter, Place, object_key
+from lineal.storage.copies import Hashes
 from lineal.storage.digest import Digest
 from lineal.tracking import alerts, rows, runs, streams, values
 from lineal.tracking.model import STREAMS, Batch, Heard, Run, Stream
@@ -139,18 +138,10 @@ class LocalRecord(LocalHistory):
     def settle(self, run_id: str) -> None:
         """Makes one file of the rows of each stream; rows that a rewind took away get files of their own."""
         for stream in STREAMS:
-            tried: list[streams.File] | None = None
-            while True:
-                recorded = self._read(run_id, stream)
-                try:
-                    if self._settled(recorded, stream):
-                        break
-                except BlobNotFound:  # merged by another process, unless it is gone when we look again
-                    if recorded.parts == tried:
-                        raise
-                    tried = recorded.parts
+            while not self._tried(run_id, stream, partial(self._settled, stream)):
+                pass
 
-    def _settled(self, recorded: Recorded, stream: Stream) -> bool:
+    def _settled(self, stream: Stream, recorded: Recorded) -> bool:
         """One attempt; False where another process changed the stream's files meanwhile."""
         seen = [part for part in recorded.parts if not part.hidden]
         if not recorded.chunks and not seen:
@@ -194,10 +185,6 @@ class LocalRecord(LocalHistory):
         same = [part for part in recorded.parts if part.level == level and part.era == era and not part.hidden]
         return recorded._replace(parts=same, chunks=[])
 
-    def _read(self, run_id: str, stream: Stream) -> Recorded:
-        with self._here.database.read() as session:
-            return self._recorded(session, run_id, stream)
-
     def _store(
         self,
         recorded: Recorded,
@@ -219,14 +206,14 @@ class LocalRecord(LocalHistory):
             if not count:
                 writer.inner.abort()
                 return None
-            key = object_key(writer.digest)
+            digest, fast, size = writer.hashes.result()
+            key = object_key(digest)
             writer.inner.commit(key)
         except BaseException:
             writer.inner.abort()
             raise
-        place = Place(writer.digest, writer.size, writer.fast.digest(), key, 0, writer.size)
-        self._here.blobs.add([place], {key: writer.size})
-        return streams.File(0, era, level, hidden, writer.digest, writer.size, count)
+        self._here.blobs.add([Place(digest, size, fast, key, 0, size)], {key: size})
+        return streams.File(0, era, level, hidden, digest, size, count)
 
     def _replaced(
         self, recorded: Recorded, stream: Stream, parts: list[streams.File], by: list[streams.File]
@@ -366,17 +353,9 @@ class _Hashing:
 
     def __init__(self, inner: ObjectWriter) -> None:
         self.inner = inner
-        self.size = 0
-        self.fast = xxhash.xxh3_128()
-        self._sha256 = hashlib.sha256()
+        self.hashes = Hashes()
 
     def write(self, data: bytes | memoryview) -> int:
         self.inner.write(data)
-        self.fast.update(data)
-        self._sha256.update(data)
-        self.size += len(data)
+        self.hashes.update(data)
         return len(data)
-
-    @property
-    def digest(self) -> Digest:
-        return Digest(self._sha256.digest())
