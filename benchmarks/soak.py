@@ -45,7 +45,8 @@ def main(seconds: float) -> int:
         run.finish()
         whole = time.perf_counter() - started
         found = connection(url=f"{folder}/store", project="soak").backend.runs
-        last, missing = found.get(run.id).last_step, steps - sum(1 for _ in found.columns(run.id, ["m0"])["m0"][0])
+        last = found.get(run.id).last_step
+        missing = steps - found.samples([run.id], ["m0"], points=1)[0].count
         print(
             f"{steps:,} steps of 10 numbers: {steps / logged:,.0f} a second in the loop, {steps / whole:,.0f} until durable; "
             f"slowest log {slowest * 1e3:.0f} ms; {size(folder) * 1e6 / steps / 10:.2f} bytes a point; peak {max(memory):.0f} MB"

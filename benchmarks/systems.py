@@ -105,6 +105,7 @@ def _interpreter(system: System) -> str:
 def environment(home: Path | None = None) -> dict[str, str]:
     """The environment of a cell: a home of its own, no settings of the user's, no telemetry, no network."""
     ours = ("LINEAL_", "WANDB_", "MLFLOW_", "TRACKIO_", "DVC_", "AIM_", "XDG_", "GIT_", "VIRTUAL_ENV", "PYTHONHOME")
+    ours += ("PYTHONDONTWRITEBYTECODE",)  # everybody's modules are compiled, as they are for users
     kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     kept["PYTHONPATH"] = str(ROOT)
     if home is not None:

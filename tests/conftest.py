@@ -13,6 +13,9 @@ import pytest
 import lineal
 from lineal.client import connection as connections
 from tests.installation import Installation, install
+from tests.postgres import postgres_url, worker_database
+
+__all__ = ["postgres_url", "worker_database"]  # fixtures of all tests
 
 ROOT = Path(__file__).resolve().parent.parent
 Log = Callable[..., lineal.Artifact]

@@ -8,38 +8,82 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.backend.port import Backend
+<<<<<<< HEAD
 from lineal.core.errors import InvalidSettings, MissingDependency, ReadOnly, StoreUnavailable
 from lineal.core.settings import Settings
+=======
+from lineal.core.errors import InvalidSettings, ReadOnly, StoreUnavailable
+from lineal.core.settings import Settings, shown
+>>>>>>> 12ca4b095069c85fb92985a7bbbda73dd1f2b794
 
 if TYPE_CHECKING:
     from lineal.db.session import Database, Session
     from lineal.storage.blobs import BlobStore
 
+_DATABASES = ("postgresql://", "postgresql+psycopg://")
 _memory: dict[str, tuple[Database, BlobStore]] = {}
 _lock = threading.Lock()
 
 
 def connect(settings: Settings) -> Backend:
-    """The backend at `settings.url`: a folder, `file://` one, or `memory:` for one that ends with the process.
+    """The backend at `settings.url`: a folder, a PostgreSQL database, or `memory:`, which ends with the process.
 
-    A folder's store is made on first use. Raises invalid.settings, unavailable.*, corrupt.database.
+    A database holds the rows alone; its bytes are at `settings.store`. What isn't there yet is made. Raises
+    invalid.settings, unavailable.*, corrupt.database.
     """
     url = settings.url
+    if url.startswith(_DATABASES):
+        return _in_database(settings)
     if url.startswith("memory:"):
         return _in_memory(settings)
     if url.startswith(("http://", "https://")):
+<<<<<<< HEAD
         return _at_server(settings)
+=======
+        raise InvalidSettings(f"{shown(url)}: this Lineal can't speak to servers yet; set LINEAL_URL to a folder")
+>>>>>>> 12ca4b095069c85fb92985a7bbbda73dd1f2b794
     if "://" in url and not url.startswith("file://"):
-        raise InvalidSettings(f"{url} is not a store that can hold rows too; set LINEAL_URL to a folder")
+        raise InvalidSettings(f"{shown(url)} is not a store that can hold rows too; set LINEAL_URL to a folder")
     return _in_folder(Path(url.removeprefix("file://")).expanduser(), settings)
 
 
+<<<<<<< HEAD
 def _at_server(settings: Settings) -> Backend:
     try:
         from lineal.backend.remote import RemoteBackend
     except ImportError:
         raise MissingDependency("speaking to a server needs httpx: pip install httpx") from None
     return RemoteBackend(settings)
+=======
+def _in_database(settings: Settings) -> Backend:
+    from lineal.db.session import open_postgres
+
+    store = settings.store
+    if not store:
+        raise InvalidSettings(f"{shown(settings.url)} holds rows only; set LINEAL_STORE to a place for the bytes")
+    blobs = _store(store)
+    return _joined(open_postgres(settings.url, upgraded=_upgraded), blobs, shown(settings.url), settings)
+
+
+def _store(url: str) -> BlobStore:
+    from lineal.storage.blobs import BlobStore, FolderStore
+
+    store = BlobStore.at(url)
+    if isinstance(store, FolderStore):
+        _make(Path(store.root), "LINEAL_STORE")
+    return store
+
+
+def _make(folder: Path, setting: str) -> None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidSettings(f"{folder} is a file, not a folder; set {setting} to a folder") from None
+    except PermissionError:
+        raise ReadOnly(f"{folder} can't be made: no permission; set {setting} to another folder") from None
+    except OSError as problem:
+        raise StoreUnavailable(f"{folder} can't be used: {problem.strerror}") from None
+>>>>>>> 12ca4b095069c85fb92985a7bbbda73dd1f2b794
 
 
 def _in_folder(folder: Path, settings: Settings) -> Backend:
@@ -47,14 +91,7 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
     from lineal.storage.blobs import FolderStore
 
     folder = folder.absolute()
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InvalidSettings(f"{folder} is a file, not a folder; set LINEAL_URL to a folder") from None
-    except PermissionError:
-        raise ReadOnly(f"{folder} can't be made: no permission; set LINEAL_URL to another folder") from None
-    except OSError as problem:
-        raise StoreUnavailable(f"{folder} can't be used: {problem.strerror}") from None
+    _make(folder, "LINEAL_URL")
     database = open_file(str(folder / "lineal.db"), upgraded=_upgraded)
     return _joined(database, FolderStore(folder), str(folder), settings)
 

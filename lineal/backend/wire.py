@@ -37,19 +37,22 @@ def error_from_json(body: Mapping[str, Any]) -> Error:
 
 
 def batch_to_json(batch: Batch) -> dict[str, Any]:
-    """All of the batch but its rows, what is empty left out. Inverse of `batch_from_json`."""
-    facts = {
-        "last_step": batch.last_step,
+    """All of the batch but its rows, what is not said left out. Inverse of `batch_from_json`."""
+    wholes = {
         "config": batch.config,
-        "summary": batch.summary,
         "metrics": batch.metrics,
         "environment": batch.environment,
         "code": batch.code,
-        "files": to_json(batch.files),
-        "alerts": to_json(batch.alerts),
     }
-    told = {key: value for key, value in facts.items() if value is not None and value not in ({}, [], ())}
-    return check_metadata(told, "batch", finite=False, max_bytes=_MAX_BATCH_BYTES)
+    more = {"summary": batch.summary, "files": to_json(batch.files), "alerts": to_json(batch.alerts)}
+    told: dict[str, Any] = {name: value for name, value in wholes.items() if value is not None}
+    told |= {name: value for name, value in more.items() if value}
+    found: dict[str, Any] = {"last_step": batch.last_step}
+    for name, value in told.items():  # each by itself, since all are as deep as they may be
+        part = value if isinstance(value, Mapping) else {str(place): item for place, item in enumerate(value)}
+        plain = check_metadata(part, name, finite=False, max_bytes=_MAX_BATCH_BYTES)
+        found[name] = plain if isinstance(value, Mapping) else list(plain.values())
+    return found
 
 
 def batch_from_json(facts: Mapping[str, Any], rows: Mapping[Any, bytes]) -> Batch:

@@ -14,6 +14,7 @@ from lineal.core.settings import Settings
 from lineal.storage.cache import Cache
 from lineal.storage.manifest import Entry
 from lineal.storage.pull import Mode, pull
+from lineal.tracking.model import Run
 
 
 class Connection:
@@ -36,6 +37,11 @@ class Connection:
         """How many files had to be written to make `root` hold the entries."""
         with shown(what, sum(entry.size or 0 for entry in entries)) as progress:
             return pull(entries, self.backend.blobs, root, self.cache, mode=mode, progress=progress)
+
+    def page_of(self, run: Run) -> str | None:
+        """The address of the run's page; None where no server shows it."""
+        url = self.settings.url
+        return f"{url.rstrip('/')}/{run.entity}/{run.project}/runs/{run.id}" if url.startswith("http") else None
 
     def close(self) -> None:
         """Frees what it holds open; it can't be used afterwards."""

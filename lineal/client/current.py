@@ -156,3 +156,8 @@ def watch(models: Any, *args: Any, **kwargs: Any) -> None:
 def unwatch(models: Any = None) -> None:
     """`unwatch` of the current run."""
     need(get()).unwatch(models)
+
+
+def login(*_: Any, **__: Any) -> bool:
+    """True: a store in a folder knows no accounts. Scripts written for W&B call it first."""
+    return True

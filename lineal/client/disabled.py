@@ -97,8 +97,7 @@ class DisabledRun(Run):
         return artifact
 
     def _change(self, **new: Any) -> None:
-        shown: dict[str, Any] = {key: tuple(value) if key == "tags" else value for key, value in new.items()}
-        self._record = replace(self._record, **shown)
+        self._show(new)
 
     def _end(self, end: End) -> None:
         from lineal.client import current

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from lineal.core.errors import Error, InvalidArgument, Unavailable
 from lineal.core.names import check_path
 from lineal.storage import digest as digests
 from lineal.storage import sources
+from lineal.storage.cache import settled_before
 from lineal.storage.transfer import Push
 from lineal.tracking.model import RunFile
 
@@ -39,6 +41,7 @@ class RunFiles:
         self._waiting: list[_Waiting] = []
         self._at_end: dict[tuple[str, str, str], None] = {}
         self._stored: dict[str, tuple[int, int, int, int]] = {}
+        self._looked_ns = 0
         self._told_waiting = False
         self._lock = threading.RLock()
 
@@ -126,6 +129,7 @@ class RunFiles:
 
     def _sources(self, waiting: list[_Waiting]) -> list[sources.Source]:
         found: list[sources.Source] = []
+        self._looked_ns = time.time_ns()
         for path, file in waiting:
             try:
                 found.append(sources.find_file(file, path))
@@ -146,7 +150,8 @@ class RunFiles:
                 return [stored for source in found for stored in self._store([source])]
             _log.warning("the run's file %s is not stored: %s", ascii(found[0].path), problem.message)
             return []
-        self._stored |= {source.path: source.state for source in found}
+        for source in found:
+            self._remember(source)
         return [RunFile(e.path, digests.format(e.digest), e.size or 0) for e in entries if e.digest is not None]
 
     def _keep_all(self, found: list[sources.Source]) -> list[RunFile]:
@@ -165,8 +170,15 @@ class RunFiles:
         except OSError as problem:
             _log.warning("the run's file %s is not kept: %s", ascii(source.path), problem)
             return None
-        self._stored[source.path] = source.state
+        self._remember(source)
         return RunFile(source.path, digests.format(digest), size)
+
+    def _remember(self, source: sources.Source) -> None:
+        """Notes what the stored file looked like, unless it may change within the clock's tick and look the same."""
+        if settled_before(source.state, self._looked_ns):
+            self._stored[source.path] = source.state
+        else:
+            self._stored.pop(source.path, None)
 
 
 def _found(pattern: str, where: str, top: str) -> Iterator[_Waiting]:

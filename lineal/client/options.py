@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lineal.core.errors import InvalidArgument
 from lineal.core.names import texts
+from lineal.core.settings import MODES
 
 _MAX_LABEL = 64
 _MAX_PATIENCE_S = 604_800
 _log = logging.getLogger("lineal")
 _OFF = ("off", "false", "none", "0", "")
-_AS_WANDB = {"x_disable_stats": ("system", True), "disable_git": ("git", True), "save_code": ("code", False)}
+_INVERTED = {"x_disable_stats": "system", "disable_git": "git"}
+_RENAMED = {"save_code": "code", "x_label": "label", "x_primary": "primary"}
+
+
+class _Lenient(type):
+    """Makes a class take W&B's names for its fields, and leave out with a warning what it doesn't know."""
+
+    def __call__(cls, **given: Any) -> Any:
+        return super().__call__(**_understood(given))
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(metaclass=_Lenient):
     """Switches of a run. Each `bool` says whether that part is recorded.
 
-    mode: "shared" where several processes write into one run. primary: whether this process ends a shared run.
-    label: what rows of a shared run say of this writer. code_dir: the folder whose source becomes a `code` artifact.
-    patience_s: how long `finish` waits for a store that can't be reached.
+    mode: as `init` takes it, or "shared" where several processes write into one run. primary: whether this process
+    ends a shared run. label: what rows of a shared run say of this writer. code_dir: the folder whose source becomes
+    a `code` artifact. patience_s: how long `finish` waits for a store that can't be reached.
     """
 
     mode: str | None = None
@@ -51,24 +60,28 @@ def of(given: Settings | Mapping[str, Any] | None) -> Settings:
         return _checked(given)
     if not isinstance(given, Mapping):
         raise InvalidArgument(f"settings is a lineal.Settings or a mapping, not a {type(given).__name__}")
+    return _checked(Settings(**given))
+
+
+def _understood(given: Mapping[str, Any]) -> dict[str, Any]:
     known = {field.name for field in fields(Settings)}
     chosen: dict[str, Any] = {}
     for key, value in given.items():
-        if key in _AS_WANDB:
-            name, inverted = _AS_WANDB[key]
-            chosen[name] = bool(value) != inverted
-        elif key == "console":
-            chosen[key] = str(value).lower() not in _OFF
-        elif key in known:
-            chosen[key] = value
+        name = _RENAMED.get(key, key)
+        if key in _INVERTED:
+            chosen[_INVERTED[key]] = not value
+        elif name == "console":
+            chosen[name] = str(value).lower() not in _OFF
+        elif name in known:
+            chosen[name] = value
         else:
             _log.warning("the setting %s means nothing to Lineal and is left out", ascii(key)[:80])
-    return _checked(replace(Settings(), **chosen))
+    return chosen
 
 
 def _checked(settings: Settings) -> Settings:
-    if settings.mode not in (None, "shared"):
-        raise InvalidArgument(f"{str(settings.mode)[:40]!r} is no mode of a run's settings; there is 'shared'")
+    if settings.mode not in (None, "shared", *MODES):
+        raise InvalidArgument(f"{str(settings.mode)[:40]!r} is no mode; say shared, {', '.join(MODES)}")
     for what in ("system_interval_s", "patience_s"):
         if not isinstance(getattr(settings, what), int | float):
             raise InvalidArgument(f"{what} is a number of seconds")
@@ -76,7 +89,8 @@ def _checked(settings: Settings) -> Settings:
         raise InvalidArgument("system_interval_s must be more than 0")
     if not 0 <= settings.patience_s <= _MAX_PATIENCE_S:
         raise InvalidArgument("patience_s must be from 0 to a week")
-    if settings.label is not None and not (isinstance(settings.label, str) and len(settings.label) <= _MAX_LABEL):
-        raise InvalidArgument(f"label is a text of at most {_MAX_LABEL} characters")
+    label = "" if settings.label is None else settings.label
+    if not isinstance(label, str) or len(label) > _MAX_LABEL or not label.isprintable():
+        raise InvalidArgument(f"label is a text of at most {_MAX_LABEL} printable characters")
     texts(settings.variables, what="variables")
     return settings

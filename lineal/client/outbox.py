@@ -141,8 +141,12 @@ class Outbox:
                 self.limit = max(1, _POINTS_WAITING // max(1, points))
 
     def flush(self) -> None:
-        """Says everything now; the sender takes it to the store."""
+        """Says everything now, and waits until it is in the store where there is one that takes it."""
         self._say(final=False)
+        self._sender.wake()
+        until = time.monotonic() + self.patience_s
+        while not self._sender.idle and self._thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.001)
 
     def close(self, end: End) -> bool:
         """Ends the threads after everything is said; False where the store could not be told it all."""

@@ -117,8 +117,7 @@ class Run:
     @property
     def url(self) -> str | None:
         """The run's page; None where no server shows it."""
-        url = self._connection.settings.url
-        return f"{url.rstrip('/')}/{self.entity}/{self.project}/runs/{self.id}" if url.startswith("http") else None
+        return self._connection.page_of(self._record)
 
     @property
     def dir(self) -> str:
@@ -361,13 +360,17 @@ class Run:
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _change(self, **new: Any) -> None:
-        from dataclasses import replace
-
         self._check_open()
         if self._offline:
             self._outbox.say("change", new)
         else:
             self._connection.backend.runs.change(self.id, **new)
+        self._show(new)
+
+    def _show(self, new: Mapping[str, Any]) -> None:
+        """Makes the record in this process say what was changed."""
+        from dataclasses import replace
+
         shown: dict[str, Any] = {key: tuple(value) if key == "tags" else value for key, value in new.items()}
         self._record = replace(self._record, **shown)
 

@@ -110,8 +110,7 @@ class RunView:
     @property
     def url(self) -> str | None:
         """The run's page; None where no server shows it."""
-        url = self._connection.settings.url
-        return f"{url.rstrip('/')}/{self.entity}/{self.project}/runs/{self.id}" if url.startswith("http") else None
+        return self._connection.page_of(self._record)
 
     @property
     def state(self) -> RunState:

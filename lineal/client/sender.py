@@ -66,6 +66,7 @@ class Sender:
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._retry_at, self._pause_s = 0.0, 1.0
         self._patience_s = 0.0
+        self._ending = False  # while the store ends the run: it makes one file of all rows, which may take minutes
         self._moved_at = time.monotonic()  # when the store last took something
         self._end: tuple[RunState | None, int | None, str] | None = None
         self._last_chores, self._chores_done = False, threading.Event()
@@ -116,7 +117,9 @@ class Sender:
         self._moved_at = max(self._moved_at, time.monotonic())
         self._patience_s, self._retry_at, self._end = patience_s, 0.0, (state, exit_code, message)
         self.wake()
-        while self._thread.is_alive() and time.monotonic() < self._moved_at + patience_s + _CLOSING_PAUSE_S:
+        while self._thread.is_alive() and (
+            self._ending or time.monotonic() < self._moved_at + patience_s + _CLOSING_PAUSE_S
+        ):
             self._thread.join(_CLOSING_PAUSE_S)
         return self.told and not self._lacks_files
 
@@ -195,6 +198,7 @@ class Sender:
         assert self._end is not None
         state, exit_code, message = self._end
         if self._backend is not None and state is not None:
+            self._ending = True
             try:
                 self._backend.runs.finish(self._run_id, state, exit_code=exit_code, message=message)
             except Unavailable as problem:
@@ -202,6 +206,8 @@ class Sender:
                 return
             except Error as problem:
                 self._refuse(problem.code, f"the store refused its end: {problem.message} [{problem.code}]")
+            finally:
+                self._ending = False
         self.told = True
 
     def _later(self, why: str) -> bool:

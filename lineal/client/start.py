@@ -82,6 +82,7 @@ def init(
         switches = replace(switches, code=True)
     given = configs.of(config, config_include_keys, config_exclude_keys)
     values = check_metadata(given, "config", finite=False, max_bytes=configs.MAX_BYTES)
+    mode = mode or (switches.mode if switches.mode != "shared" else None)
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
     if conn.settings.mode == "disabled":
         _finish_previous(reinit)

@@ -35,10 +35,14 @@ def check_metadata(
 def restored(value: Any) -> Any:
     """`value` with its NaN and infinities back: the inverse of `check_metadata` without `finite`."""
     if isinstance(value, dict):
-        if len(value) == 1 and (text := value.get(_FLOAT)) in _NOT_FINITE:
-            return _NOT_FINITE[text]
+        if _stands_for_float(value):
+            return _NOT_FINITE[value[_FLOAT]]
         return {key: restored(item) for key, item in value.items()}
     return [restored(item) for item in value] if isinstance(value, list) else value
+
+
+def _stands_for_float(value: Mapping[Any, Any]) -> bool:
+    return len(value) == 1 and isinstance(text := value.get(_FLOAT), str) and text in _NOT_FINITE
 
 
 def _plain(value: Any, where: str, depth: int, finite: bool) -> Any:  # noqa: PLR0911 - a case for each kind
@@ -55,6 +59,8 @@ def _plain(value: Any, where: str, depth: int, finite: bool) -> Any:  # noqa: PL
             raise InvalidMetadata(f"{where} is {value}, which JSON can't say; leave it out or write it as a text")
         return float(value)
     if isinstance(value, Mapping):
+        if not finite and not depth and _stands_for_float(value):
+            raise InvalidMetadata(f"{where} is a mapping with the one key {_FLOAT!r}, which stands for a number")
         return {
             check_text(str(key), where): _plain(item, f"{where}.{key}", depth + 1, finite)
             for key, item in value.items()

@@ -3,6 +3,7 @@
 | setting | variable | `lineal.toml` | default |
 |---|---|---|---|
 | url | LINEAL_URL | url | ~/.lineal |
+| store | LINEAL_STORE | store | none: a folder holds rows and bytes; a PostgreSQL url needs one |
 | entity | LINEAL_ENTITY | entity | local |
 | project | LINEAL_PROJECT | project | none: `default` for what is logged, any project for what is looked up |
 | user | LINEAL_USER | - | the name the system knows you by |
@@ -24,7 +25,7 @@ import socket
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,10 @@ PROJECT_FILE = "lineal.toml"
 ALERTS_FILE = "alerts.txt"
 DEFAULT_PROJECT = "default"
 MAX_PACK_LIMIT_BYTES = 8 << 20
-_FILE_KEYS = {"url", "entity", "project", "pack_limit", "mode"}
+_FILE_KEYS = {"url", "store", "entity", "project", "pack_limit", "mode"}
 MODES = ("online", "offline", "disabled")
 _SIZE = re.compile(r"(\d+)\s*(|K|M|G|T|Ki|Mi|Gi|Ti)B?", re.IGNORECASE)
+_SECRET = re.compile(r"(?i)([\w.-]*(?:password|passwd|secret|token|key)[\w.-]*)=[^&;\s]*")
 _UNITS = {
     "": 1,
     **{u: 1000 ** (i + 1) for i, u in enumerate("kmgt")},
@@ -50,7 +52,7 @@ _UNITS = {
 class Settings:
     """Where the store is and who acts; `project` is None when nobody set one."""
 
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     entity: str
     project: str | None
     user: str
@@ -60,6 +62,7 @@ class Settings:
     pack_limit_bytes: int
     runs_dir: Path
     mode: str = "online"
+    store: str | None = field(default=None, repr=False)
     project_file: Path | None = None
 
 
@@ -70,7 +73,7 @@ def load(folder: Path | None = None, **given: Any) -> Settings:
     """
     file = find_project_file(folder or _working_folder())
     values: dict[str, Any] = _read_project_file(file) if file else {}
-    for key in ("url", "entity", "project", "user", "cache_dir", "cache_size", "pack_limit", "mode"):
+    for key in ("url", "store", "entity", "project", "user", "cache_dir", "cache_size", "pack_limit", "mode"):
         if variable := os.environ.get(f"LINEAL_{key.upper()}"):
             values[key] = variable
     if variable := os.environ.get("LINEAL_DIR"):
@@ -100,6 +103,15 @@ def parse_size(text: str | int) -> int:
     if not match or len(match[1]) > 30:
         raise InvalidSettings(f"{str(text)[:40]!r} is not a size; write it like 20GB or 512MiB")
     return int(match[1]) * int(_UNITS[match[2].lower()])
+
+
+def shown(url: str) -> str:
+    """The URL as people and logs may see it: without its passwords and keys."""
+    head, at, rest = url.rpartition("@")
+    scheme, slashes, account = head.partition("://")
+    if at and slashes and ":" in account:
+        url = f"{scheme}://{account.partition(':')[0]}:***@{rest}"
+    return _SECRET.sub(r"\1=***", url)
 
 
 def environment(name: str) -> str | None:
@@ -162,9 +174,10 @@ def _read_project_file(file: Path) -> dict[str, Any]:
             raise InvalidSettings(f"{file}: {key} must be a text")
         if value == "":
             raise InvalidSettings(f"{file}: {key} is empty")
-    url = values.get("url")
-    if isinstance(url, str) and "://" not in url and not url.startswith(("memory:", "~")):
-        values["url"] = str((file.parent / url).absolute())
+    for key in ("url", "store"):
+        place = values.get(key)
+        if isinstance(place, str) and "://" not in place and not place.startswith(("memory:", "~")):
+            values[key] = str((file.parent / place).absolute())
     return values
 
 
@@ -189,6 +202,7 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
         pack_limit_bytes=limit,
         runs_dir=Path(runs_dir).expanduser().absolute() if runs_dir else _default_runs_dir(),
         mode=mode,
+        store=str(values["store"]) if values.get("store") else None,
         project_file=file,
     )
 

@@ -1,1 +1,1 @@
-"""Where rows live: every table on one page, and sessions on SQLite (PostgreSQL follows with the server)."""
+"""Where rows live: every table on one page, and sessions on SQLite and on PostgreSQL."""

@@ -305,3 +305,9 @@ edges = Table(
     Index("edges_by_version", "version_id", "output", "run_id"),
     sqlite_with_rowid=False,
 )
+
+# Texts are ordered by code point and as long as they are on PostgreSQL too, whatever its database was made with.
+for _table in metadata.tables.values():
+    for _column in _table.columns:
+        if isinstance(_column.type, String):
+            _column.type = _column.type.with_variant(Text(collation="C"), "postgresql")

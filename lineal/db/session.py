@@ -2,7 +2,9 @@
 
 A session is a SQLAlchemy connection inside a transaction. On SQLite a writing transaction takes the write lock at
 once (`BEGIN IMMEDIATE`), so that it never has to be upgraded; a commit is on disk when it returns (WAL,
-synchronous=FULL).
+synchronous=FULL). On PostgreSQL many write at once: whoever decides by what a row says locks it first (`lock`), runs
+before collections, and what takes bytes away has the rows to itself (`begin(alone=True)`). `postgres.py` has the
+rest of what is PostgreSQL's own; docs/decisions/0012-postgresql.md says why.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import sqlite3
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateColumn
 
@@ -27,11 +30,12 @@ from lineal.core.errors import (
     DatabaseBusy,
     DiskFull,
     Error,
+    InvalidArgument,
     NewerFormat,
     ReadOnly,
     StoreUnavailable,
 )
-from lineal.db import schema
+from lineal.db import postgres, schema
 
 Session = Connection
 
@@ -42,15 +46,40 @@ _open: weakref.WeakSet[Engine] = weakref.WeakSet()
 def insert_many(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
     """How many of `rows` were new: tuples of plain driver values, one for each column, those in conflict left out.
 
-    It goes past SQLAlchemy's binding, which takes three times as long as SQLite itself on rows by the ten thousand.
+    A column `id` is the database's to fill. Who writes rows that others write too gives them in the same order as
+    those do. It goes past SQLAlchemy's binding, which takes three times as long as SQLite itself on rows by the ten
+    thousand.
     """
     if not rows:
         return 0
     mark = "?" if session.dialect.paramstyle == "qmark" else "%s"
-    columns = ", ".join(session.dialect.identifier_preparer.quote(column.name) for column in table.columns)
-    values = ", ".join([mark] * len(table.columns))
-    statement = f"INSERT INTO {table.name} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+    columns = [column.name for column in table.columns if column.name != "id"]
+    names = ", ".join(map(session.dialect.identifier_preparer.quote, columns))
+    values = ", ".join([mark] * len(columns))
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
     return session.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def insert_new(session: Session, table: Table, values: Mapping[str, Any]) -> bool:
+    """Whether the row is new: one that is there already, or that another writer is about to commit, stays."""
+    if session.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as insert_
+    else:
+        from sqlalchemy.dialects.postgresql import insert as insert_  # type: ignore[assignment]
+    statement = insert_(table).values(**values).on_conflict_do_nothing()
+    return session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0
+
+
+def lock(session: Session, table: Table, ids: Collection[int]) -> bool:
+    """Whether the rows had to be locked until the session ends: what was read of them before may be outdated.
+
+    Those that two sessions want to lock are always taken in the same order. A writing session on SQLite is alone.
+    """
+    if session.dialect.name == "sqlite":
+        return False
+    rows = select(table.c.id).where(table.c.id.in_(sorted(ids))).order_by(table.c.id)
+    session.execute(rows.with_for_update(key_share=True)).all()
+    return True
 
 
 class Database:
@@ -58,28 +87,35 @@ class Database:
 
     def __init__(self, engine: Engine, *, writable: bool = True) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(lineal_write=True)
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._reading = engine if self._sqlite else engine.execution_options(**postgres.READING)
+        self._writing = engine.execution_options(**({"lineal_write": True} if self._sqlite else postgres.WRITING))
         self.writable = writable
         _open.add(engine)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        """A session that commits when the block ends and rolls back when it raises."""
+    def begin(self, *, alone: bool = False) -> Iterator[Session]:
+        """A session that commits when the block ends and rolls back when it raises.
+
+        With `alone` no other writes meanwhile. Without, others may on PostgreSQL: rows that decide are to be locked.
+        """
         if not self.writable:
             raise ReadOnly("the store is read-only for you; nothing was changed")
         with _translated(), self._writing.begin() as session:
+            if not self._sqlite:
+                postgres.enter(session, alone=alone)
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the rows and changes none."""
-        with _translated(), self._engine.begin() as session:
+        with _translated(), self._reading.begin() as session:
             yield session
 
     def check(self) -> list[str]:
         """What the engine itself finds wrong with its pages; empty when all is well."""
         with self.read() as session:
-            if session.dialect.name != "sqlite":
+            if not self._sqlite:
                 return []
             found = [row[0] for row in session.exec_driver_sql("PRAGMA integrity_check(20)")]
         return [] if found == ["ok"] else found
@@ -112,6 +148,20 @@ def open_file(path: str, *, upgraded: Callable[[Session], None] | None = None) -
         return _ready(Database(_file_engine(path, "ro"), writable=False))
     except (StoreUnavailable, ReadOnly):  # a read-only medium can't share a WAL, and nobody writes there
         return _ready(Database(_file_engine(path, "ro&immutable=1"), writable=False))
+
+
+def open_postgres(url: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
+    """The rows in the PostgreSQL database at `url`, its tables made when they are not there.
+
+    `upgraded` is as for `open_file`. Raises unavailable.store, unavailable.newer_format, unavailable.dependency,
+    invalid.settings.
+    """
+    database = Database(postgres.make_engine(url))
+    try:
+        return _ready(database, upgraded)
+    except BaseException:
+        database.close()
+        raise
 
 
 def _file_engine(path: str, mode: str) -> Engine:
@@ -166,7 +216,7 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
 def _ready(database: Database, upgraded: Callable[[Session], None] | None = None) -> Database:
     """The database with its tables made, or refused when it is of a newer format, or an older one to be read only."""
     if (found := _format(database)) is None:
-        with database.begin() as session:
+        with database.begin(alone=True) as session:
             schema.metadata.create_all(session)
             if session.scalar(select(schema.meta.c.value)) is None:
                 session.execute(insert(schema.meta).values(key="format", value=str(schema.FORMAT)))
@@ -183,12 +233,15 @@ def _ready(database: Database, upgraded: Callable[[Session], None] | None = None
 
 def _upgrade(database: Database, upgraded: Callable[[Session], None] | None) -> None:
     """Adds the tables and columns that the format has gained."""
-    with database.begin() as session:
+    with database.begin(alone=True) as session:
         if _read_format(session) == str(schema.FORMAT):
             return  # another process was first
+        known = inspect(session)
         for table in schema.metadata.sorted_tables:
-            there = {row[1] for row in session.exec_driver_sql(f"PRAGMA table_info({table.name})")}
-            for column in table.columns if there else ():
+            if not known.has_table(table.name):
+                continue
+            there = {found["name"] for found in known.get_columns(table.name)}
+            for column in table.columns:
                 if column.name not in there:
                     made = str(CreateColumn(column).compile(dialect=session.dialect))
                     session.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
@@ -206,7 +259,7 @@ def _format(database: Database) -> str | None:
         with database.read() as session:
             return _read_format(session)
     except StoreUnavailable as problem:
-        if "no such table" in str(problem):
+        if "no such table" in str(problem) or postgres.state(problem.__cause__) == postgres.NO_TABLE:
             return None
         raise
 
@@ -221,12 +274,17 @@ def _translated() -> Iterator[None]:
         yield
     except Error:
         raise
-    except (DBAPIError, sqlite3.Error) as problem:
+    except UnicodeEncodeError:
+        raise InvalidArgument("a text with half a character is in no store") from None
+    except (DBAPIError, PoolTimeout, sqlite3.Error) as problem:
         raise _error_for(problem) from problem
 
 
-def _error_for(problem: DBAPIError | sqlite3.Error) -> Exception:
-    text = str(problem.orig if isinstance(problem, DBAPIError) else problem)
+def _error_for(problem: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:  # noqa: PLR0911 - a line for each
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    if not isinstance(cause, sqlite3.Error):
+        return postgres.error_for(problem)
+    text = str(cause)
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return CorruptDatabase(f"the database is damaged ({text}); restore it, then run `lineal fsck --rebuild`")
     if "full" in text:

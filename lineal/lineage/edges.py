@@ -6,11 +6,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 
 from lineal.db.schema import edges
 from lineal.db.schema import runs as run_rows
-from lineal.db.session import Session
+from lineal.db.session import Session, insert_new
 
 INPUT, OUTPUT = "input", "output"
 FORK = "fork"
@@ -30,16 +30,8 @@ class RowEdge(NamedTuple):
 def record(session: Session, run: int, version: int, *, output: bool, role: str | None = None, at: datetime) -> None:
     """Notes that the run used or made the version; noting it again changes nothing. `role`: free, else in/output."""
     role = role or (OUTPUT if output else INPUT)
-    key = (
-        (edges.c.run_id == run)
-        & (edges.c.version_id == version)
-        & (edges.c.output == int(output))
-        & (edges.c.role == role)
-    )
-    if session.execute(select(edges.c.run_id).where(key)).first() is None:
-        session.execute(
-            insert(edges).values(run_id=run, version_id=version, output=int(output), role=role, recorded_at=at)
-        )
+    edge = {"run_id": run, "version_id": version, "output": int(output), "role": role, "recorded_at": at}
+    insert_new(session, edges, edge)
 
 
 def of_run(session: Session, run: int) -> list[RowEdge]:

@@ -6,9 +6,9 @@ Runs are intervals, so that a run may use what another made from its own earlier
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause, bindparam, text
 
@@ -43,6 +43,8 @@ _NAMES = """ SELECT 'run\\:' AS head, {joined}(r.run_id, ' ') AS tails FROM reac
     JOIN collections c ON c.id = n.collection_id GROUP BY c.id, c.entity, c.project, c.name"""
 _VERSION_NAME = f"SELECT {_VERSION} FROM versions v JOIN collections c ON c.id = v.collection_id WHERE v.id IN :ids"  # noqa: S608
 _RUN_NAME = "SELECT 'run\\:' || r.run_id FROM runs r WHERE r.id IN :ids"
+# PostgreSQL can't know how little a walk reaches, and would read whole tables into hashes for most of them.
+_BY_INDEX = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 _DEEPEST_COUNTED = 24
 _CHUNK = 10_000
 
@@ -117,8 +119,14 @@ def _at_once(
     depth: int | None,
 ) -> Reached:
     statement = _statement(bool(versions), depth is not None, _NODES)
-    rows = session.execute(statement, _asked(versions or runs, ways, depth)).all()
+    rows = _follow(session, statement, _asked(versions or runs, ways, depth))
     return Reached({id_ for is_run, id_ in rows if not is_run}, {id_ for is_run, id_ in rows if is_run})
+
+
+def _follow(session: Session, statement: TextClause, asked: dict[str, object]) -> Sequence[Any]:
+    if session.dialect.name != "sqlite":
+        session.execute(_BY_INDEX)
+    return session.execute(statement, asked).all()
 
 
 @cache
@@ -140,7 +148,7 @@ def reach_names(session: Session, *, version: int, up: bool, depth: int | None =
     joined = "group_concat" if session.dialect.name == "sqlite" else "string_agg"
     statement = _statement(True, depth is not None, _NAMES.format(joined=joined))
     ways = (1, 0) if up else (0, 1)
-    rows = session.execute(statement, _asked([version], ways, depth)).all()
+    rows = _follow(session, statement, _asked([version], ways, depth))
     return [head + tail for head, tails in rows if tails for tail in tails.split(" ")]
 
 

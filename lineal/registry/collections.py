@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Several
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from lineal.core.errors import AmbiguousRef, CollectionNotFound, TypeMismatch
 from lineal.core.names import REGISTRY, Ref, check_name
 from lineal.db.schema import aliases, collections, memberships, versions
-from lineal.db.session import Session
+from lineal.db.session import Session, insert_new, lock
 from lineal.registry.model import Collection
 
 
@@ -37,13 +38,16 @@ _FACTS = (
 
 _NAMED = select(*_FACTS).where(collections.c.name == bindparam("called"), collections.c.entity == bindparam("of"))
 _NAMED_IN = _NAMED.where(collections.c.project == bindparam("within"))
+_LOCKED_IN = _NAMED_IN.with_for_update(key_share=True)
 _LIVE = collections.c.deleted_at.is_(None)
 _ANYWHERE, _LIVE_ANYWHERE = _NAMED.limit(20), _NAMED.where(_LIVE).limit(20)
 _LIVE_IN = _NAMED_IN.where(_LIVE)
 
 
-def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False) -> Found:
-    """The collection that `ref` names; `entity` and `project` stand in where it has none.
+def get(
+    session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False, locked: bool = False
+) -> Found:
+    """The collection that `ref` names, its row `locked` if asked; `entity` and `project` stand in where it has none.
 
     Where neither gives a project, the name is looked for in all of them and must be unique; the registry, where a
     link may bear its source's name, counts only where no other has it. Raises not_found.collection,
@@ -61,7 +65,11 @@ def get(session: Session, ref: Ref, *, entity: str, project: str | None, deleted
     if len(rows) > 1:
         places = ", ".join(sorted(f"{row.project}/{row.name}" for row in rows))
         raise AmbiguousRef(f"{ref.collection!r} is in several projects; say which: {places}")
-    return Found(*rows[0][:5], rows[0].deleted_at is not None)
+    found = Found(*rows[0][:5], rows[0].deleted_at is not None)
+    if locked and lock(session, collections, [found.id]):
+        exact = Ref(found.name, found.entity, found.project)
+        return get(session, exact, entity=entity, project=project, deleted=deleted)
+    return found
 
 
 def find(session: Session, entity: str, project: str, name: str) -> Found | None:
@@ -73,15 +81,13 @@ def find(session: Session, entity: str, project: str, name: str) -> Found | None
 def get_or_add(session: Session, entity: str, project: str, name: str, type: str, *, at: datetime) -> Found:
     """The collection, made if it isn't there, with its row locked. Raises conflict.type, invalid.name."""
     asked = {"called": name, "of": entity, "within": project}
-    row = session.execute(_NAMED_IN.with_for_update(), asked).first()
+    row = session.execute(_LOCKED_IN, asked).first()
     if row is None:
         for text, what in ((entity, "entity"), (project, "project"), (name, "collection"), (type, "type")):
             check_name(text, what)
-        made = insert(collections).values(
-            entity=entity, project=project, name=name, type=type, created_at=at, description="", next_number=0
-        )
-        session.execute(made)
-        row = session.execute(_NAMED_IN, asked).one()
+        values = {"entity": entity, "project": project, "name": name, "type": type}
+        insert_new(session, collections, {**values, "created_at": at, "description": "", "next_number": 0})
+        row = session.execute(_LOCKED_IN, asked).one()
     if row.type != type:
         raise TypeMismatch(f"{project}/{name} holds the type {row.type!r}; it can't take a {type!r}")
     if row.deleted_at is not None:
@@ -164,6 +170,11 @@ def next_number(session: Session, collection: Found) -> int:
     )
     assert number is not None
     return int(number) - 1
+
+
+def hold(session: Session, ids: Several[int]) -> bool:
+    """Whether the collections' rows had to be locked until the session ends: what was read before may be outdated."""
+    return lock(session, collections, ids)
 
 
 def set_deleted(session: Session, collection_id: int, at: datetime | None) -> None:

@@ -257,6 +257,18 @@ def places_of(session: Session, version_id: int, *, unlinked: bool = False) -> l
     return sorted((_placed(row) for row in rows), key=lambda p: (p.version.linked, p.version.ref))
 
 
+def collections_of(session: Session, ids: Several[int]) -> set[int]:
+    """The row ids of all collections that hold any of the versions now."""
+    found: set[int] = set()
+    waiting = list(ids)
+    for start in range(0, len(waiting), 10_000):
+        wanted = select(memberships.c.collection_id).where(
+            memberships.c.version_id.in_(waiting[start : start + 10_000]), memberships.c.unlinked_at.is_(None)
+        )
+        found |= set(session.scalars(wanted))
+    return found
+
+
 def links_by_id(session: Session) -> dict[int, list[str]]:
     """For every version that is linked somewhere now, the refs of its links."""
     wanted = _PLACES.where(
@@ -269,15 +281,16 @@ def links_by_id(session: Session) -> dict[int, list[str]]:
 
 
 def state(session: Session) -> str:
-    """A text that differs once a version was made, deleted, restored, held, linked, given a ttl or an alias."""
+    """A text that differs once a version was made, deleted, restored, held, linked, given a ttl or an alias.
+
+    It counts rows, as the newest id doesn't tell: on PostgreSQL a lower one may be committed later.
+    """
     held = func.sum(case((versions.c.hold.is_not(None), versions.c.id), else_=0))
     deleted = func.sum(case((versions.c.deleted_at.is_not(None), versions.c.id), else_=0))
     parts = [
-        *session.execute(
-            select(func.max(versions.c.id), func.count(versions.c.ttl_s), func.sum(versions.c.ttl_s), held, deleted)
-        ).one(),
+        *session.execute(select(func.count(versions.c.ttl_s), func.sum(versions.c.ttl_s), held, deleted)).one(),
         *session.execute(select(func.count(), func.count(memberships.c.unlinked_at))).one(),
-        session.scalar(select(func.max(alias_events.c.id))),
+        session.scalar(select(func.count()).select_from(alias_events)),
     ]
     return "/".join(map(str, parts))
 

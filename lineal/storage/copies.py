@@ -33,8 +33,11 @@ class Copied(NamedTuple):
     size: int
 
 
-class _Hashes:
-    def __init__(self, *, identity: bool) -> None:
+class Hashes:
+    """Digest, xxh3-128 and length of bytes that pass by."""
+
+    def __init__(self, *, identity: bool = True) -> None:
+        """Without `identity` the sha256 isn't taken."""
         self.sha = hashlib.sha256() if identity else None
         self.fast = xxhash.xxh3_128()
         self.size = 0
@@ -51,7 +54,7 @@ class _Hashes:
 
 def hash_through(source: Readable, write: Callable[[memoryview], object], size: int | None) -> Copied:
     """What `source` holds, read once through `write`; not `size` bytes (None: any) is conflict.source_changed."""
-    hashes = _Hashes(identity=True)
+    hashes = Hashes()
     buffer = memoryview(bytearray(CHUNK_BYTES))
     while count := source.readinto(buffer):
         hashes.update(buffer[:count])
@@ -66,7 +69,7 @@ def copy(source: int, target: int, size: int, *, identity: bool = True, durable:
     finds little left. Raises conflict.source_changed where the source ends early, OSError.
     """
     if size <= _WINDOW_BYTES or not hasattr(os, "copy_file_range"):
-        return _copy_through(source, target, size, _Hashes(identity=identity))
+        return _copy_through(source, target, size, Hashes(identity=identity))
     sha, fast = hashlib.sha256(), xxhash.xxh3_128()
     # The sha256 takes longer than the copying, so the copying thread takes the xxh3-128 off its hands.
     with _KernelCopy(source, target, size, durable=durable, along=fast if identity else None) as job:
@@ -171,7 +174,7 @@ def _copy_range(source: int, target: int, offset: int, wanted: int) -> int:
         return os.pwrite(target, os.pread(source, wanted, offset), offset)
 
 
-def _copy_through(source: int, target: int, size: int, hashes: _Hashes) -> Copied:
+def _copy_through(source: int, target: int, size: int, hashes: Hashes) -> Copied:
     offset = 0
     while chunk := os.pread(source, CHUNK_BYTES, offset):
         hashes.update(chunk)
@@ -182,7 +185,7 @@ def _copy_through(source: int, target: int, size: int, hashes: _Hashes) -> Copie
     return _whole(hashes, size)
 
 
-def _whole(hashes: _Hashes, size: int | None) -> Copied:
+def _whole(hashes: Hashes, size: int | None) -> Copied:
     if size is not None and hashes.size != size:
         raise SourceChanged(f"the file had {size} bytes and gave {hashes.size} while it was being read")
     return hashes.result()

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from lineal.tracking.arrays import numbers_in, of_flags, of_numbers, of_optional, of_texts
 from lineal.tracking.rows import MAX_STEP, Block, Chunk, json_values
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class Span(NamedTuple):
 
 
 class Source(Protocol):
-    """Points to be read by bounds: sorted, unless they are what just came in."""
+    """Points to be read by bounds: sorted and each there once, unless they are what just came in."""
+
+    @property
+    def is_sorted(self) -> bool: ...
 
     def list_keys(self) -> list[str]: ...
 
@@ -57,7 +61,7 @@ def of_chunks(chunks: Iterable[Chunk], bounds: Bounds = ALL) -> pa.Table:
     import pyarrow as pa
 
     tables = [table for chunk in chunks for table in _of_chunk(chunk, bounds)]
-    return pa.concat_tables(tables) if tables else schema().empty_table()
+    return pa.concat_tables(tables) if tables else empty()
 
 
 def schema() -> pa.Schema:
@@ -67,6 +71,13 @@ def schema() -> pa.Schema:
     names = pa.dictionary(pa.int32(), pa.string())
     columns = {"key": names, "step": pa.int64(), "number": pa.float64(), "integer": pa.int64()}
     return pa.schema({**columns, "text": pa.string(), "writer": names})
+
+
+def empty() -> pa.Table:
+    """A table of no points."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches([], schema())
 
 
 def _of_chunk(chunk: Chunk, bounds: Bounds) -> Iterator[pa.Table]:
@@ -106,20 +117,17 @@ def _of_block(
     else:
         numbers = np.frombuffer(block.data, "<f8" if block.kind == "f" else "<i8").reshape(-1, length)
         chosen = numbers if places is None else numbers[places]
-        columns["number" if block.kind == "f" else "integer"] = chosen.reshape(-1)
+        columns["number" if block.kind == "f" else "integer"] = of_numbers(chosen.reshape(-1))
     count = len(codes)
     fields = schema()
     arrays = [
-        pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(keys, pa.string())),
-        pa.array(np.tile(steps, len(keys))),
-        *(
-            pa.nulls(count, fields.field(name).type) if column is None else pa.array(column, fields.field(name).type)
-            for name, column in columns.items()
-        ),
+        pa.DictionaryArray.from_arrays(of_numbers(codes), of_texts(keys)),
+        of_numbers(np.tile(steps, len(keys))),
+        *(pa.nulls(count, fields.field(name).type) if column is None else column for name, column in columns.items()),
         _same(writer, count),
     ]
     table = pa.Table.from_arrays(arrays, schema=fields)
-    return table if kept is None else table.filter(pa.array(np.tile(kept, len(keys))))
+    return table if kept is None else table.filter(of_flags(np.tile(kept, len(keys))))
 
 
 def _same(writer: str, count: int) -> pa.Array:
@@ -128,10 +136,10 @@ def _same(writer: str, count: int) -> pa.Array:
 
     if not writer:
         return pa.nulls(count, pa.dictionary(pa.int32(), pa.string()))
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, "int32")), pa.array([writer]))
+    return pa.DictionaryArray.from_arrays(of_numbers(np.zeros(count, "int32")), of_texts([writer]))
 
 
-def _split(values: list[Any]) -> dict[str, list[Any]]:
+def _split(values: list[Any]) -> dict[str, pa.Array]:
     """JSON values by the column each belongs into."""
     number: list[float | None] = [value if type(value) is float else None for value in values]
     integer = [value if type(value) is int and -(2**63) <= value < 2**63 else None for value in values]
@@ -139,7 +147,11 @@ def _split(values: list[Any]) -> dict[str, list[Any]]:
         None if number[place] is not None or integer[place] is not None else json.dumps(value)
         for place, value in enumerate(values)
     ]
-    return {"number": number, "integer": integer, "text": text}
+    return {
+        "number": of_optional(number, "float64"),
+        "integer": of_optional(integer, "int64"),
+        "text": of_texts(text),
+    }
 
 
 def _indices(at: Sequence[int]) -> np.ndarray:
@@ -166,15 +178,14 @@ def _part(kept: np.ndarray | None, at: np.ndarray | None) -> np.ndarray | None:
 def ordered(table: pa.Table) -> pa.Table:
     """The points by key and step, of equal ones the last. `table` holds them in the order in which they came."""
     import numpy as np
-    import pyarrow as pa
 
     table = table.unify_dictionaries().combine_chunks()
     if not table.num_rows:
         return table
     keys = table.column("key").chunk(0)
     names = keys.dictionary.to_pylist()
-    codes = _ranks(names)[keys.indices.to_numpy()].astype("int16" if len(names) < 2**15 else "int32")
-    steps = table.column("step").to_numpy()
+    codes = _ranks(names)[numbers_in(keys.indices)].astype("int16" if len(names) < 2**15 else "int32")
+    steps = numbers_in(table.column("step"))
     turns = np.diff(codes)
     if (turns >= 0).all() and (np.diff(steps)[turns == 0] > 0).all():
         return table  # as one batch of a steady training is
@@ -187,7 +198,7 @@ def ordered(table: pa.Table) -> pa.Table:
         last = np.ones(len(order), bool)
         last[:-1] = (np.diff(codes) != 0) | (np.diff(sorted_steps) != 0) | (np.diff(writers) != 0)
         order = order[last]
-    return table.take(pa.array(order))
+    return table.take(of_numbers(order))
 
 
 def _writer_codes(table: pa.Table) -> np.ndarray:
@@ -196,7 +207,7 @@ def _writer_codes(table: pa.Table) -> np.ndarray:
 
     writers = table.column("writer").chunk(0)
     rank = _ranks(writers.dictionary.to_pylist())
-    codes = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = numbers_in(writers.indices.fill_null(-1))
     ranks: np.ndarray = np.append(rank, -1)[codes]
     return ranks
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import xxhash
 
 from lineal.core.errors import BlobNotFound, CorruptRows
 from lineal.core.settings import with_default
-from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, of_chunks, ordered, schema
-from lineal.tracking.rows import MAX_STEP, Block, count_points, decode
+from lineal.tracking.arrays import numbers_in, of_flags, of_texts
+from lineal.tracking.columns import ALL, TIME, Bounds, Source, Span, between, empty, of_chunks, ordered, schema
+from lineal.tracking.rows import MAX_STEP, Block, Chunk, count_points, decode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +44,7 @@ def write(tables: Iterable[pa.Table], file: Any, *, facts: dict[str, str]) -> in
         sink,
         fields,
         compression="zstd",
-        use_dictionary=["key", "number", "text", "writer"],
+        use_dictionary=["key", "text", "writer"],
         column_encoding={"step": "DELTA_BINARY_PACKED", "integer": "DELTA_BINARY_PACKED"},
         write_page_checksum=True,
     ) as writer:
@@ -100,7 +102,7 @@ def _groups(table: pa.Table) -> Iterator[pa.Table]:
 
     if not table.num_rows:
         return
-    codes = table.column("key").combine_chunks().indices.to_numpy()
+    codes = numbers_in(table.column("key").combine_chunks().indices)
     ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
     start = before = 0
     for end in ends:
@@ -124,6 +126,8 @@ def _load_arrow() -> None:
 
 class Part:
     """A Parquet file of points, open for reading. Raises corrupt.rows where it is damaged, not_found.blob."""
+
+    is_sorted = True
 
     def __init__(self, file: Any) -> None:
         """`file` is a path, or a seekable binary file."""
@@ -149,10 +153,9 @@ class Part:
     def list_keys(self) -> list[str]:
         """The keys that it has points of, sorted."""
         found: set[str] = set()
-        for group in range(self._file.num_row_groups):
-            low, high = self._span(group, "key")
-            if low == high:
-                found.add(low)
+        for group, span in enumerate(self._spans):
+            if span.first == span.last:
+                found.add(span.first)
             else:
                 column = self._read_group(group, ["key"]).column("key")
                 found |= set(column.unique().to_pylist())
@@ -160,25 +163,36 @@ class Part:
 
     def spans(self) -> list[Span]:
         """What each row group holds."""
-        groups = range(self._file.num_row_groups)
-        rows = self._file.metadata.row_group
-        return [Span(*self._span(group, "key"), *self._span(group, "step"), rows(group).num_rows) for group in groups]
+        return self._spans
+
+    @cached_property
+    def _spans(self) -> list[Span]:
+        metadata = self._file.metadata
+        found = []
+        with _readable():
+            for place in range(metadata.num_row_groups):
+                group = metadata.row_group(place)
+                key, step = group.column(0).statistics, group.column(1).statistics
+                if key is None or step is None or not key.has_min_max or not step.has_min_max:
+                    raise CorruptRows("a file of rows lacks its statistics")
+                found.append(Span(key.min, key.max, step.min, step.max, group.num_rows))
+        return found
 
     def read(self, bounds: Bounds = ALL, columns: Sequence[str] | None = None) -> pa.Table:
         """The points within the bounds, sorted; only these columns, where some are given."""
         import pyarrow as pa
 
-        wanted = [group for group in range(self._file.num_row_groups) if self._wanted(group, bounds)]
+        wanted = [(group, span) for group, span in enumerate(self._spans) if _wanted(span, bounds)]
         names = list(columns or schema().names)
         need = names if bounds == ALL else list(dict.fromkeys([*names, "key", "step"]))
         tables = []
-        for group in wanted:
-            only_one = bounds.keys is None or self._span(group, "key")[0] == self._span(group, "key")[1]
+        for group, span in wanted:
+            only_one = bounds.keys is None or span.first == span.last
             asked = [name for name in need if name != "key" or name in names or not only_one]
             table = self._read_group(group, asked)
             tables.append(_within(table, bounds, keyed=not only_one).select(names))
         if not tables:
-            return schema().empty_table().select(names)
+            return empty().select(names)
         return pa.concat_tables(tables)
 
     def _read_group(self, group: int, columns: list[str]) -> pa.Table:
@@ -187,37 +201,25 @@ class Part:
             table.validate(full=True)
             return table
 
-    def _wanted(self, group: int, bounds: Bounds) -> bool:
-        if bounds.keys is not None:
-            low, high = self._span(group, "key")
-            if not any(low <= key <= high for key in bounds.keys):
-                return False
-        if bounds.low == ALL.low and bounds.high is None:
-            return True
-        low, high = self._span(group, "step")
-        return bool(high >= bounds.low and (bounds.high is None or low < bounds.high))
 
-    def _span(self, group: int, column: str) -> tuple[Any, Any]:
-        with _readable():
-            place = 0 if column == "key" else 1
-            facts = self._file.metadata.row_group(group).column(place).statistics
-            if facts is None or not facts.has_min_max:
-                raise CorruptRows("a file of rows lacks its statistics")
-            return facts.min, facts.max
+def _wanted(span: Span, bounds: Bounds) -> bool:
+    """Whether the stretch may have points within the bounds."""
+    if bounds.keys is not None and not any(span.first <= key <= span.last for key in bounds.keys):
+        return False
+    return span.high >= bounds.low and (bounds.high is None or span.low < bounds.high)
 
 
 def _within(table: pa.Table, bounds: Bounds, *, keyed: bool) -> pa.Table:
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if keyed and bounds.keys is not None:
-        table = table.filter(pc.is_in(table.column("key").cast(pa.string()), pa.array(sorted(bounds.keys))))
+        table = table.filter(pc.is_in(table.column("key").cast(pa.string()), of_texts(sorted(bounds.keys))))
     if bounds.low == ALL.low and bounds.high is None:
         return table
-    kept = between(table.column("step").to_numpy(), bounds)
+    kept = between(numbers_in(table.column("step")), bounds)
     assert kept is not None
-    return table if kept.all() else table.filter(pa.array(np.ascontiguousarray(kept)))
+    return table if kept.all() else table.filter(of_flags(kept))
 
 
 class _readable:  # noqa: N801 - used as a statement
@@ -237,10 +239,12 @@ class _readable:  # noqa: N801 - used as a statement
 class Tail:
     """Points that are in no file yet, as a source."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    is_sorted = False
+
+    def __init__(self, chunks: Iterable[bytes | Chunk]) -> None:
         """Raises invalid.rows."""
         _load_arrow()
-        self._chunks = [decode(chunk) for chunk in chunks]
+        self._chunks = [chunk if isinstance(chunk, Chunk) else decode(chunk) for chunk in chunks]
 
     def list_keys(self) -> list[str]:
         found = {key for chunk in self._chunks for block in chunk.blocks for key in block.keys}
@@ -264,6 +268,7 @@ class Window:
 
     def __init__(self, source: Source, low: int = ALL.low, high: int | None = None) -> None:
         self._source, self._low, self._high = source, low, high
+        self.is_sorted = source.is_sorted
 
     def list_keys(self) -> list[str]:
         return sorted(self.read(columns=["key"]).column("key").unique().to_pylist())

@@ -143,7 +143,7 @@ def _inflated(data: bytes) -> memoryview:
     if data[:4] != _MAGIC:
         raise ValueError("they don't start as rows do")
     unpacker = zlib.decompressobj()
-    plain = unpacker.decompress(data[4:], min(len(data) + _MAX_PACKED_BYTES, MAX_DECODED_BYTES))
+    plain = unpacker.decompress(memoryview(data)[4:], min(len(data) + _MAX_PACKED_BYTES, MAX_DECODED_BYTES))
     if unpacker.unconsumed_tail or not unpacker.eof or unpacker.unused_data:
         raise ValueError("they are cut off, or too many at once")
     return memoryview(plain)

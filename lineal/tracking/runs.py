@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, case, delete, insert, select, update
+from sqlalchemy import Row, bindparam, case, delete, select, update
 
 from lineal.core import clock
 from lineal.core.errors import InvalidName, RunFinished, RunNotFound
 from lineal.core.metadata import restored
 from lineal.core.names import check_name
 from lineal.db.schema import run_alerts, run_chunks, run_files, run_parts, run_values, run_writers, runs
-from lineal.db.session import Session
+from lineal.db.session import Session, insert_new, lock
 from lineal.tracking.model import CRASHED_AFTER_S, Heard, Run, RunState
 
 _MAX_ID = 64
@@ -22,7 +22,9 @@ SELECT = select(runs, _PARENT.c.run_id.label("parent")).select_from(
     runs.outerjoin(_PARENT, _PARENT.c.id == runs.c.parent_id)
 )
 _FIND = SELECT.where(runs.c.run_id == bindparam("of"))
+_LOCK = _FIND.with_for_update(of=runs, key_share=True)
 _HEARD = select(runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by).where(runs.c.run_id == bindparam("of"))
+_LOCK_HEARD = _HEARD.with_for_update(key_share=True)
 _STEP = bindparam("step", type_=runs.c.last_step.type)
 _SEEN = (
     update(runs)
@@ -32,12 +34,13 @@ _SEEN = (
 
 
 class Started(NamedTuple):
-    """A run and its row: its id, and how far rewinds took away what it had recorded."""
+    """A run and its row: its id, how far rewinds took away what it recorded, and whether it was only now `made`."""
 
     id: int
     run: Run
     era: int = 0
     cuts: tuple[int, ...] = ()
+    made: bool = False
 
 
 class Speaking(NamedTuple):
@@ -49,48 +52,50 @@ class Speaking(NamedTuple):
 
 
 def add(session: Session, run: Run) -> Started:
-    """The run, made unless one with its id is there already."""
-    if (found := find(session, run.id)) is not None:
+    """The run, made unless one with its id is there already; its row locked."""
+    if (found := find(session, run.id, locked=True)) is not None:
         return found
     for text, what in ((run.id, "run id"), (run.entity, "entity"), (run.project, "project")):
         check_name(text, what)
     if len(run.id) > _MAX_ID:
         raise InvalidName(f"a run id has at most {_MAX_ID} characters")
-    session.execute(
-        insert(runs).values(
-            run_id=run.id,
-            entity=run.entity,
-            project=run.project,
-            name=run.name,
-            job_type=run.job_type,
-            group=run.group,
-            tags=list(run.tags),
-            notes=run.notes,
-            state=run.state,
-            config=dict(run.config),
-            code=dict(run.code),
-            summary={},
-            metrics=[],
-            environment={},
-            cuts=[],
-            user=run.user,
-            host=run.host,
-            created_at=run.created_at,
-            seen_at=run.created_at,
-        )
+    made = insert_new(
+        session,
+        runs,
+        {
+            "run_id": run.id,
+            "entity": run.entity,
+            "project": run.project,
+            "name": run.name,
+            "job_type": run.job_type,
+            "group": run.group,
+            "tags": list(run.tags),
+            "notes": run.notes,
+            "state": run.state,
+            "config": dict(run.config),
+            "code": dict(run.code),
+            "summary": {},
+            "metrics": [],
+            "environment": {},
+            "cuts": [],
+            "user": run.user,
+            "host": run.host,
+            "created_at": run.created_at,
+            "seen_at": run.created_at,
+        },
     )
-    return get(session, run.id)
+    return get(session, run.id, locked=True)._replace(made=made)
 
 
-def find(session: Session, run_id: str) -> Started | None:
-    """The run with that id, if any."""
-    row = session.execute(_FIND, {"of": run_id}).first()
+def find(session: Session, run_id: str, *, locked: bool = False) -> Started | None:
+    """The run with that id, if any, its row locked if asked."""
+    row = session.execute(_LOCK if locked else _FIND, {"of": run_id}).first()
     return of_row(row) if row else None
 
 
-def get(session: Session, run_id: str, *, running: bool = False) -> Started:
-    """The run with that id; with `running`, only one that has not ended. Raises not_found.run."""
-    started = find(session, run_id)
+def get(session: Session, run_id: str, *, running: bool = False, locked: bool = False) -> Started:
+    """The run with that id, `locked` if asked; with `running`, only one that has not ended. Raises not_found.run."""
+    started = find(session, run_id, locked=locked)
     if started is None:
         raise RunNotFound(f"there is no run {run_id[:80]!r}")
     if running and started.run.state not in ("running", "crashed"):
@@ -115,12 +120,17 @@ def see_all(session: Session) -> None:
     session.execute(update(runs).where(runs.c.seen_at.is_(None)).values(seen_at=runs.c.created_at))
 
 
-def heard(session: Session, run_id: str) -> Speaking:
-    """What recording for the run needs to know, and no more. Raises not_found.run."""
-    row = session.execute(_HEARD, {"of": run_id}).first()
+def heard(session: Session, run_id: str, *, locked: bool = False) -> Speaking:
+    """What recording for the run needs to know, and no more, its row locked if asked. Raises not_found.run."""
+    row = session.execute(_LOCK_HEARD if locked else _HEARD, {"of": run_id}).first()
     if row is None:
         raise RunNotFound(f"there is no run {run_id[:80]!r}")
     return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by))
+
+
+def hold(session: Session, ids: Collection[int]) -> None:
+    """Locks the runs' rows until the session ends."""
+    lock(session, runs, ids)
 
 
 def summary(session: Session, id_: int) -> dict[str, Any]:

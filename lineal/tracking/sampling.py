@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineal.core.errors import InvalidArgument
+from lineal.tracking.arrays import numbers_in
 from lineal.tracking.model import Samples
 
 if TYPE_CHECKING:
@@ -16,19 +17,18 @@ MAX_POINTS = 100_000
 
 def numbers(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """The steps and values of the points of `table` that are numbers: (int64, float64), as they lie."""
-    import numpy as np
 
     steps, number = table.column("step"), table.column("number")
     if not number.null_count:
-        return steps.to_numpy(), number.to_numpy()
+        return numbers_in(steps), numbers_in(number)
     import pyarrow as pa
     import pyarrow.compute as pc
 
     values = pc.coalesce(number, table.column("integer").cast(pa.float64(), safe=False))
     kept = values.is_valid()
     if not pc.all(kept).as_py():
-        return steps.filter(kept).to_numpy(), values.filter(kept).to_numpy()
-    return steps.to_numpy(), np.asarray(values.to_numpy())
+        return numbers_in(steps.filter(kept)), numbers_in(values.filter(kept))
+    return numbers_in(steps), numbers_in(values)
 
 
 def thin(run: str, key: str, steps: np.ndarray, values: np.ndarray, points: int) -> Samples:

@@ -83,7 +83,7 @@ def add_chunk(session: Session, id_: int, stream: Stream, era: int, data: bytes)
 def waiting(session: Session, id_: int, stream: Stream, era: int) -> tuple[int, int]:
     """The bytes and the number of the era's chunks that are in no file yet."""
     size, count = session.execute(_SIZE, {"run": id_, "of": stream, "in": era}).one()
-    return size, count
+    return int(size), count
 
 
 def list_chunks(session: Session, id_: int, stream: Stream) -> list[Stored]:
@@ -135,9 +135,12 @@ def set_level(session: Session, part: int, level: int) -> None:
 
 def unreferenced(session: Session, found: Collection[Digest]) -> set[Digest]:
     """Those of the digests that no stream's file and no run's file has."""
-    used = set(session.scalars(select(run_parts.c.digest).where(run_parts.c.digest.in_(found))))
-    used |= set(session.scalars(select(run_files.c.digest).where(run_files.c.digest.in_(found))))
-    return {digest for digest in found if digest not in used}
+    waiting, used = list(found), set()
+    for start in range(0, len(waiting), 10_000):
+        asked = waiting[start : start + 10_000]
+        for digest in (run_parts.c.digest, run_files.c.digest):
+            used |= set(session.scalars(select(digest).where(digest.in_(asked))))
+    return set(found) - used
 
 
 def live(session: Session) -> set[Digest]:

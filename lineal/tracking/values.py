@@ -16,6 +16,7 @@ _FORGET = delete(run_values).where(
     (run_values.c.run_id == bindparam("of")) & run_values.c.key_id.in_(bindparam("keys", expanding=True))
 )
 _AT_ONCE = 5000
+_MAX_KEY = 512  # characters: what is under a longer one isn't found by it, as PostgreSQL's index ends at 2,700 bytes
 
 
 def record(session: Session, id_: int, kind: str, values: Mapping[str, Any]) -> None:
@@ -23,7 +24,7 @@ def record(session: Session, id_: int, kind: str, values: Mapping[str, Any]) -> 
     like = run_keys.c.name.like(f"{kind}.%")
     mine = select(run_keys.c.id).where(like).scalar_subquery()
     session.execute(delete(run_values).where((run_values.c.run_id == id_) & run_values.c.key_id.in_(mine)))
-    _add(session, id_, dict(flatten(values, kind)))
+    _add(session, id_, _leaves(values, kind))
 
 
 def record_all(session: Session) -> None:
@@ -34,12 +35,16 @@ def record_all(session: Session) -> None:
 
 def update(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
     """Notes the values of the run in the place of those that the same keys had `before`."""
-    leaves = dict(flatten(values, kind))
-    old = flatten({key: before[key] for key in values if key in before}, kind)
-    gone = list(_key_ids(session, list(leaves.keys() | {name for name, _ in old})).values())
+    leaves = _leaves(values, kind)
+    old = _leaves({key: before[key] for key in values if key in before}, kind)
+    gone = list(_key_ids(session, list(leaves.keys() | old.keys())).values())
     for start in range(0, len(gone), _AT_ONCE):
         session.execute(_FORGET, {"of": id_, "keys": gone[start : start + _AT_ONCE]})
     _add(session, id_, leaves)
+
+
+def _leaves(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    return {name: value for name, value in flatten(values, kind) if len(name) <= _MAX_KEY}
 
 
 def _add(session: Session, id_: int, leaves: Mapping[str, Any]) -> None:
@@ -50,7 +55,7 @@ def _add(session: Session, id_: int, leaves: Mapping[str, Any]) -> None:
 def _key_ids(session: Session, names: list[str]) -> dict[str, int]:
     found = _known(session, names)
     if new := [name for name in names if name not in found]:
-        insert_many(session, run_keys, [(None, name) for name in new])
+        insert_many(session, run_keys, [(name,) for name in sorted(new)])
         found |= _known(session, new)
     return found
 

@@ -36,7 +36,6 @@ def to(tmp_path: Path) -> Iterator[Connect]:
         "s3://bucket/x",
         "gs://bucket",
         "ftp://host/x",
-        "postgresql://h/d",
     ],
 )
 def test_urls_that_hold_no_rows_are_refused_with_what_to_do(to: Connect, url: str) -> None:
@@ -103,3 +102,44 @@ def test_a_file_that_is_no_database_is_told_as_damaged(to: Connect, tmp_path: Pa
 def test_a_tilde_is_the_home_folder(to: Connect, place) -> None:
     to("~/store")
     assert (place.home / "store/lineal.db").is_file()
+
+
+# ---- databases -----------------------------------------------------------------------------------------------
+
+
+def to_database(folder: Path, url: str, store: str | None) -> Backend:
+    cache = str(folder / "cache")
+    return connect(settings.load(folder, url=url, store=store, user="ada", cache_dir=cache))
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada:s3cret@h/d", "postgresql+psycopg://ada:s3cret@h/d"])
+def test_a_database_without_a_place_for_bytes_is_refused_with_what_to_do(tmp_path: Path, url: str) -> None:
+    with pytest.raises(errors.InvalidSettings, match="LINEAL_STORE") as caught:
+        to_database(tmp_path, url, None)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("store", ["bytes", "file://bytes", "memory://bytes"])
+def test_a_database_holds_the_rows_and_the_store_beside_it_the_bytes(
+    tmp_path: Path, postgres_url: str, store: str
+) -> None:
+    where = store.replace("bytes", str(tmp_path / "bytes"), 1)
+    one, other = (to_database(tmp_path, postgres_url, where) for _ in range(2))
+    one.runs.start("r1")
+    assert other.runs.get("r1").id == "r1"
+    assert other.url == postgres_url
+    assert (tmp_path / "bytes").is_dir() == ("memory" not in store)
+    one.close()
+    other.close()
+
+
+def test_the_url_of_a_store_is_shown_without_its_password(tmp_path: Path, postgres_url: str) -> None:
+    backend = to_database(tmp_path, postgres_url.replace("lineal@", "lineal:s3cret@"), str(tmp_path / "bytes"))
+    assert backend.url == postgres_url.replace("lineal@", "lineal:***@")
+    backend.close()
+
+
+def test_a_file_is_no_place_for_bytes(tmp_path: Path, postgres_url: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(errors.InvalidSettings, match="set LINEAL_STORE to a folder"):
+        to_database(tmp_path, postgres_url, str(tmp_path / "file"))

@@ -2,13 +2,16 @@
 
 import json
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from lineal.backend.port import Logged
-from lineal.backend.wire import error_from_json, error_to_json, to_json
-from lineal.core.errors import Error
+from lineal.backend.wire import batch_from_json, batch_to_json, error_from_json, error_to_json, to_json
+from lineal.core.errors import Error, InvalidMetadata
+from lineal.core.metadata import MAX_DEPTH, check_metadata
+from lineal.tracking.model import Alert, Batch, RunFile
 
 from ..registry.test_retention import version
 
@@ -66,3 +69,43 @@ def test_a_record_is_its_fields_and_its_names() -> None:
 
 def test_bytes_are_hex_and_sets_are_lists() -> None:
     assert to_json({"d": b"\x00\xff", "s": {1}, 3: None}) == {"d": "00ff", "s": [1], "3": None}
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------
+
+AT = datetime(2026, 5, 1, 12, 30, 1, 5, UTC)
+BATCHES = [
+    Batch(),
+    Batch({"history": b"rows", "console": b""}, 7),
+    Batch(config={}, metrics=[], environment={}, code={}),
+    Batch(
+        config={"lr": 0.1, "deep": {"a": [1, None, float("inf")]}},
+        summary={"acc": float("-inf"), "gone": None},
+        metrics=[{"name": "acc", "goal": "max"}],
+        environment={"python": "3"},
+        code={"commit": "abc"},
+        files=[RunFile("a/b.txt", "sha256:" + "0" * 64, 3)],
+        alerts=[Alert("a1", "t", "x", "warn", AT, {"mail": "failed: no"}), Alert("a2", "", "", "info", AT)],
+    ),
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=["nothing", "rows", "emptied", "all"])
+def test_a_batch_comes_back_as_it_was(batch):
+    facts = json.loads(json.dumps(batch_to_json(batch), allow_nan=False))
+    assert batch_from_json(facts, batch.rows) == replace(batch, files=[*batch.files], alerts=[*batch.alerts])
+
+
+def test_a_batch_says_nothing_of_what_it_does_not_change():
+    assert batch_to_json(Batch()) == {"last_step": -1}
+    assert set(batch_to_json(BATCHES[2])) == {"last_step", "config", "metrics", "environment", "code"}
+
+
+def test_a_config_as_deep_as_a_run_may_have_fits_into_a_batch():
+    deep = {"a": 1}
+    for _ in range(MAX_DEPTH - 1):
+        deep = {"a": deep}
+    assert check_metadata(deep) == deep
+    assert batch_from_json(batch_to_json(Batch(config=deep, summary=deep)), {}).config == deep
+    with pytest.raises(InvalidMetadata, match="summary"):
+        batch_to_json(Batch(summary={"a": {"a": deep}}))

@@ -63,3 +63,8 @@ def test_a_run_of_another_thread_is_the_processes_current_one():
     lineal.log({"a": 1})
     lineal.finish()
     assert told.points("threads-own", "a") == {0: 1}
+
+
+def test_logging_in_is_not_needed_and_touches_nothing(place):
+    assert lineal.login(key="0" * 40) is True
+    assert not place.store.exists()

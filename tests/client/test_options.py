@@ -34,7 +34,7 @@ def test_settings_of_wandb_are_understood_or_left_out_with_a_warning(caplog):
     ("given", "said"),
     [
         (3, "Settings or a mapping"),
-        ({"mode": "online"}, "no mode"),
+        ({"mode": "on line"}, "no mode"),
         (Settings(mode=["shared"]), "no mode"),
         ({"system_interval_s": 0}, "more than 0"),
         ({"system_interval_s": float("nan")}, "more than 0"),
@@ -44,9 +44,24 @@ def test_settings_of_wandb_are_understood_or_left_out_with_a_warning(caplog):
         ({"patience_s": float("inf")}, "patience_s"),
         ({"label": "x" * 65}, "label"),
         ({"label": 3}, "label"),
+        ({"label": "a\nb"}, "label"),
         ({"variables": "PATH"}, "list of texts"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(given, said):
     with pytest.raises(errors.InvalidArgument, match=said):
         options.of(given)
+
+
+def test_settings_written_for_wandb_are_understood_and_the_rest_is_left_out(caplog):
+    made = Settings(start_method="thread", console="off", x_disable_stats=True, x_label="rank 1", mode="offline")
+    assert (made.console, made.system, made.label, made.mode) == (False, False, "rank 1", "offline")
+    assert "start_method" in caplog.text
+
+
+def test_the_mode_of_the_settings_is_that_of_the_run(place):
+    import lineal
+
+    with lineal.init(settings=Settings(mode="disabled")) as run:
+        assert run.disabled
+    assert not place.store.exists()

@@ -90,7 +90,7 @@ def test_a_text_longer_than_the_store_takes_costs_no_rows():
 
 def test_what_is_set_while_rows_are_taken_is_not_lost():
     with lineal.init() as run:
-        thread = threading.Thread(target=lambda: [run._outbox.flush() for _ in range(300)])
+        thread = threading.Thread(target=lambda: [run._outbox._turn() for _ in range(300)])
         thread.start()
         for n in range(1000):
             run.summary[f"k{n}"] = n

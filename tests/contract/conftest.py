@@ -27,22 +27,27 @@ Files = Mapping[str, bytes | str]
 Opener = Callable[..., Backend]
 
 
-def folder_opener(tmp_path: Path) -> Opener:
+def folder_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     return lambda **given: connect(settings.load(tmp_path, url=str(tmp_path / "store"), **given))
 
 
-def memory_opener(tmp_path: Path) -> Opener:
+def memory_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     url = f"memory:{new_id()}"
     return lambda **given: connect(settings.load(tmp_path, url=url, **given))
 
 
-def server_opener(tmp_path: Path) -> Opener:
+def postgres_opener(tmp_path: Path, request: pytest.FixtureRequest) -> Opener:
+    url = request.getfixturevalue("postgres_url")
+    return lambda **given: connect(settings.load(tmp_path, url=url, store=str(tmp_path / "store"), **given))
+
+
+def server_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     """A real server over real HTTP, with a store in a folder of its own."""
     url = server.start(tmp_path / "served")
     return lambda **given: connect(settings.load(tmp_path, url=url, **given))
 
 
-OPENERS = {"folder": folder_opener, "memory": memory_opener, "server": server_opener}
+OPENERS = {"folder": folder_opener, "memory": memory_opener, "postgres": postgres_opener, "server": server_opener}
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,10 @@ def open_desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     """Opens the test's one store as `user`, with `project` and so on as defaults."""
     import tempfile
 
-    for name in ("URL", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT"):
+    for name in ("URL", "STORE", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT"):
         monkeypatch.delenv(f"LINEAL_{name}", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    opener = OPENERS[request.param](tmp_path)
+    opener = OPENERS[request.param](tmp_path, request)
     opened: list[Desk] = []
 
     def open_(**given: Any) -> Desk:

@@ -9,6 +9,7 @@ import pytest
 
 from lineal.backend.local.backend import LocalBackend
 from lineal.core import clock, errors
+from lineal.db.schema import run_chunks
 from lineal.storage import digest as digests
 from lineal.storage.blobs import read_blob
 from lineal.tracking.model import CRASHED_AFTER_S, Batch, Heard, RunFile
@@ -406,7 +407,7 @@ def test_a_check_names_rows_that_came_in_and_can_not_be_read(desk: Desk) -> None
     desk.backend.runs.append("r1", "p1", 1, Batch({"console": encode([(0, 0.0, {"a": 1})])}))
     assert desk.backend.store.fsck().problems == ()
     with desk.backend._database.begin() as session:
-        session.exec_driver_sql("UPDATE run_chunks SET data = x'00'")
+        session.execute(run_chunks.update().values(data=b"\0"))
     (problem,) = desk.backend.store.fsck().problems
     assert (problem.code, problem.subject) == ("damaged_run", "local/default/r1")
     assert "rows of its console" in problem.text

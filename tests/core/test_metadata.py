@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.core.errors import InvalidMetadata
-from lineal.core.metadata import MAX_BYTES, MAX_DEPTH, check_metadata
+from lineal.core.metadata import MAX_BYTES, MAX_DEPTH, check_metadata, restored
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=20)
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
@@ -87,3 +87,37 @@ def test_what_json_cannot_say_is_refused_by_its_key(given_: dict[str, Any], wher
 def test_metadata_is_a_mapping(value: Any) -> None:
     with pytest.raises(InvalidMetadata, match="config must be a mapping"):
         check_metadata(value, "config")
+
+
+# ---- numbers that are not finite -------------------------------------------------------------------------------
+
+any_values = st.recursive(
+    leaves | st.floats(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=3),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.dictionaries(texts, any_values, max_size=4))
+def test_numbers_that_are_not_finite_come_back(value: dict[str, Any]) -> None:
+    stored = json.loads(json.dumps(check_metadata(value, finite=False), allow_nan=False))
+    assert repr(restored(stored)) == repr(value)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_mapping_that_would_be_taken_for_a_number_as_a_whole_is_refused(text: str) -> None:
+    with pytest.raises(InvalidMetadata, match="stands for a number"):
+        check_metadata({"$float": text}, finite=False)
+    assert check_metadata({"$float": text}) == {"$float": text}
+
+
+def test_what_was_checked_is_checked_again_without_harm() -> None:
+    once = check_metadata({"a": [float("nan"), {"b": float("inf")}]}, finite=False)
+    assert check_metadata(once, finite=False) == once
+
+
+@pytest.mark.parametrize("other", ["NaN", "1", 1, None, [], ["nan"], {"a": 1}, {}])
+def test_a_mapping_that_only_looks_like_a_number_is_itself(other: Any) -> None:
+    value = {"a": {"$float": other}, "b": {"$float": "nan", "c": 1}}
+    assert restored(check_metadata(value, finite=False)) == value
+    assert restored({"$float": other}) == {"$float": other}

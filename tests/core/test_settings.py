@@ -12,7 +12,7 @@ from lineal.core import settings
 from lineal.core.errors import Error, InvalidName, InvalidSettings
 from lineal.core.settings import alert_urls
 
-KEYS = ("URL", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT")
+KEYS = ("URL", "STORE", "ENTITY", "PROJECT", "USER", "CACHE_DIR", "CACHE_SIZE", "PACK_LIMIT")
 
 
 @pytest.fixture(autouse=True)
@@ -247,3 +247,44 @@ def test_a_file_of_channels_that_cant_be_read_is_refused(place):
     file.write_bytes(b"\xff")
     with pytest.raises(InvalidSettings, match=r"alerts\.txt"):
         alert_urls()
+
+
+def test_a_variable_has_a_default_inside_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACT_C", raising=False)
+    with pytest.raises(RuntimeError), settings.with_default("FACT_C", "ours"):
+        assert settings.environment("FACT_C") == "ours"
+        raise RuntimeError
+    assert settings.environment("FACT_C") is None
+    monkeypatch.setenv("FACT_C", "theirs")
+    with settings.with_default("FACT_C", "ours"):
+        assert settings.environment("FACT_C") == "theirs"
+    assert settings.environment("FACT_C") == "theirs"
+
+
+# ---- databases -----------------------------------------------------------------------------------------------
+
+
+def test_the_place_for_bytes_is_told_like_the_store_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load(tmp_path).store is None
+    project_file(tmp_path, 'url = "postgresql://h/d"\nstore = "bytes"\n')
+    assert settings.load(tmp_path).store == str(tmp_path / "bytes")
+    monkeypatch.setenv("LINEAL_STORE", "s3://bucket/path")
+    assert settings.load(tmp_path).store == "s3://bucket/path"
+    assert settings.load(tmp_path, store="/elsewhere").store == "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:s3cret@h:5/d", "postgresql://ada:***@h:5/d"),
+        ("postgresql://ada:s3:c@ret@h/d", "postgresql://ada:***@h/d"),
+        ("postgresql://h/d?user=ada&password=s3cret&x=1", "postgresql://h/d?user=ada&password=***&x=1"),
+        ("postgresql://h/d?sslPassword=s3cret", "postgresql://h/d?sslPassword=***"),
+        ("postgresql://ada@h/d", "postgresql://ada@h/d"),
+        ("/a/b:c@d", "/a/b:c@d"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+    ],
+)
+def test_a_url_is_shown_without_what_is_secret(url: str, shown: str) -> None:
+    assert settings.shown(url) == shown
+    assert "s3cret" not in repr(settings.load(Path("/"), url=url, store=url))

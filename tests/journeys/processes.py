@@ -11,7 +11,7 @@ from . import workers as tasks
 
 PATIENCE_S = 120
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["tests.journeys.workers", "sqlalchemy.dialects.sqlite.pysqlite"])
+_server.set_forkserver_preload(["tests.journeys.workers", "sqlalchemy.dialects.sqlite.pysqlite", "psycopg"])
 
 
 class Worker:
@@ -26,6 +26,11 @@ class Worker:
     def ready(self) -> None:
         line = self._heard.recv() if self._heard.poll(PATIENCE_S) else "nothing"
         assert line == "ready", line
+
+    def hear(self) -> str:
+        """The next thing that it says."""
+        assert self._heard.poll(PATIENCE_S)
+        return str(self._heard.recv())
 
     def go(self) -> None:
         self._heard.send("go")

@@ -8,14 +8,17 @@ import pytest
 from lineal.backend.port import Backend
 from lineal.storage.cache import Cache
 from lineal.storage.pull import pull
+from tests.postgres import own_server
 
 from .processes import Worker, workers
 from .workers import fill, log, opened
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Callable[[], tuple[Backend, Cache]]]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def here(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], tuple[Backend, Cache]]]:
     """The test's store as this process sees it, opened when asked for."""
+    if request.param == "postgres":
+        (tmp_path / "database").write_text(request.getfixturevalue("postgres_url"))
     open_: list[tuple[Backend, Cache]] = []
 
     def get() -> tuple[Backend, Cache]:
@@ -147,3 +150,52 @@ def test_readers_see_whole_versions_while_others_write(tmp_path: Path, here: Her
     for line in said:
         found = {p.name: p.read_bytes() for p in Path(line.split()[1]).rglob("*") if p.is_file()}
         assert found == wanted
+
+
+def test_a_database_that_restarts_under_eight_writers_loses_nothing_and_they_go_on(tmp_path: Path) -> None:
+    with own_server() as server:
+        (tmp_path / "database").write_text(server.url)
+        backend = opened(tmp_path)
+        with workers(tmp_path, [("persist", f"w{n}", "6") for n in range(8)]) as started:
+            said = []
+            for worker in started[:2]:  # some are amid their work when the server falls, and once more later
+                said += [worker.hear(), worker.hear()]
+                server.restart()
+            said += all_said(started)
+        done = [line.split() for line in said if line.startswith("done")]
+        assert len(done) == 48
+        assert {line for line in said if not line.startswith("done")} == {"refused unavailable.store"}
+        found = backend.artifacts.list_versions("data")  # over connections from before the restarts
+        assert [v.number for v in found] == list(range(47, -1, -1))
+        assert {int(number) for _, _, number in done} == set(range(48))
+        for n in range(8):
+            assert [row["x"] for row in backend.runs.rows(f"w{n}")] == list(range(6))
+        assert backend.store.fsck().problems == ()
+        backend.close()
+
+
+def test_eight_processes_write_into_one_run_and_each_batch_counts_once(tmp_path: Path, here: Here) -> None:
+    backend, _ = here()
+    backend.runs.start("shared")
+    with workers(tmp_path, [("batches", f"w{n // 2}", "20") for n in range(8)]) as started:  # two send the same
+        for worker in started:
+            worker.go()
+        all_said(started)
+    rows = backend.runs.rows("shared")
+    assert sorted((row["_step"], row["by"]) for row in rows) == [(n, f"w{w}") for n in range(20) for w in range(4)]
+    assert {f"k{n}": 1 for n in range(20)}.items() <= backend.runs.get("shared").summary.items()
+    assert len(backend.runs.list(filters={"summary.k7": 1}).runs) == 1
+
+
+def test_eight_processes_make_the_same_things_at_once_and_each_is_made_once(tmp_path: Path, here: Here) -> None:
+    backend, _ = here()
+    with workers(tmp_path, [("make",)] * 8) as started:
+        for worker in started:
+            worker.go()
+        assert all_said(started) == ["done 0 0"] * 8
+    assert len(backend.runs.list().runs) == 1
+    assert [v.number for v in backend.artifacts.list_versions("model")] == [0]
+    assert backend.runs.get("one").config == {f"c{n}": n for n in range(50)}
+    assert [run.id for run in backend.lineage.used_by("model:v0")] == ["one"]
+    assert len(backend.artifacts.list_alias_events("model:best")) == 1
+    assert len(backend.artifacts.list_links("model:v0")) == 1

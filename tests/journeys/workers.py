@@ -5,8 +5,10 @@ Each says "ready" when it is about to begin, and "done <something>" after each t
 
 import os
 import random
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from lineal.backend.connect import connect
 from lineal.backend.local import record
@@ -26,8 +28,11 @@ PACK_LIMIT = 64 << 10
 
 
 def opened(folder: Path, user: str = "ada") -> Backend:
-    cache = str(folder / "cache")
-    return connect(settings.load(folder, url=str(folder / "store"), user=user, cache_dir=cache, project="p"))
+    """The test's store: a folder, or beside it the database that the file `database` names."""
+    given = {"url": str(folder / "store"), "cache_dir": str(folder / "cache")}
+    if (database := folder / "database").exists():
+        given |= {"url": database.read_text(), "store": given["url"]}
+    return connect(settings.load(folder, user=user, project="p", **given))
 
 
 class Talk:
@@ -93,6 +98,53 @@ def work_promote(folder: Path, backend: Backend, cache: Cache, ref: str, expecte
         say(f"done {backend.artifacts.move_alias(ref, 'production', expected=expected).number}")
     except errors.Conflict as problem:
         say(f"refused {problem.code}")
+
+
+def work_persist(folder: Path, backend: Backend, cache: Cache, name: str, count: str) -> None:
+    """Logs versions and, into a run of its own, as many batches, again and again until each is acknowledged."""
+    say("ready")
+    persist(lambda: backend.runs.start(name))
+    for n in range(int(count)):
+        where = fill(folder, f"{name}-{n}", large=False)
+        version = persist(lambda where=where: log(backend, cache, where, "data"))  # type: ignore[misc]
+        data = encode([(n, float(n), {"x": n})])
+        persist(lambda n=n, data=data: backend.runs.append(name, "w", n + 1, Batch({"history": data}, last_step=n)))
+        say(f"done {name}-{n} {version.number}")
+
+
+def work_batches(folder: Path, backend: Backend, cache: Cache, writer: str, count: str) -> None:
+    """Sends batches with keys that all bring at once, in an order of each writer's own."""
+    say("ready")
+    Talk.line.recv()
+    for n in range(int(count)):
+        data = encode([(n, float(n), {"by": writer})], writer)
+        names = [f"k{k}" for k in range(int(count))]
+        random.Random(writer).shuffle(names)
+        backend.runs.append("shared", writer, n + 1, Batch({"history": data}, summary=dict.fromkeys(names, 1)))
+    say("done")
+
+
+def work_make(folder: Path, backend: Backend, cache: Cache) -> None:
+    """Makes a run, a collection, a version, an alias, an edge and a link that others make at the same time."""
+    where = fill(folder, "same", large=False)
+    say("ready")
+    Talk.line.recv()
+    backend.runs.start("one", config={f"c{n}": n for n in range(50)})
+    version = log(backend, cache, where, "model")
+    backend.artifacts.use("model:v0", "one")
+    backend.artifacts.move_alias("model:v0", "best")
+    linked = backend.artifacts.link("model:v0", "registry/model")
+    say(f"done {version.number} {linked.number}")
+
+
+def persist(act: Callable[[], Any]) -> Any:
+    """What `act` gives in the end, said each time that the database can't be reached meanwhile."""
+    while True:
+        try:
+            return act()
+        except errors.Unavailable as problem:
+            say(f"refused {problem.code}")
+            Talk.line.poll(0.05)
 
 
 def work_walk(folder: Path, backend: Backend, cache: Cache) -> None:

@@ -189,7 +189,7 @@ def test_merging_real_sizes_in_portions_is_merging_in_memory() -> None:
     for n in range(4):
         rows: list[Row] = [
             (int(step), 0.0, {"big": float(n), "mid": 1} if step % 3 else {"big": float(n), f"k{step % 50}": 1})
-            for step in chance.integers(0, 60_000, 40_000)
+            for step in chance.integers(0, 120_000, 80_000)
         ]
         chunks.append(encode(rows, f"w{n % 2}"))
     whole = ordered(of_chunks([decode(chunk) for chunk in chunks]))

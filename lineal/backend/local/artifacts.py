@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.context import Context
 from lineal.backend.port import Artifacts, Difference, EntryChange, Logged
 from lineal.core import clock, names
@@ -35,6 +36,7 @@ from lineal.storage.manifest import Manifest
 from lineal.tracking import runs
 
 
+@repeating_operations
 class LocalArtifacts(Artifacts):
     def __init__(self, context: Context) -> None:
         self._here = context
@@ -69,7 +71,7 @@ class LocalArtifacts(Artifacts):
         known = self._known(collection, project, run_id, digest)
         manifest = None if known else self._checked_manifest(digest)
         with self._here.database.begin() as session:
-            run = runs.get(session, run_id, running=True) if run_id else None
+            run = runs.get(session, run_id, running=True, locked=True) if run_id else None
             place = project or (run.run.project if run else self._here.project_for(None))
             if place == REGISTRY:
                 raise InvalidRef("the project 'registry' holds links only; log elsewhere, then link")
@@ -136,7 +138,7 @@ class LocalArtifacts(Artifacts):
         if role is not None:
             names.check_name(role, "role")
         with self._here.database.begin() as session:
-            run = runs.get(session, run_id, running=True)
+            run = runs.get(session, run_id, running=True, locked=True)
             placed = self._here.resolve(session, ref)
             edges.record(session, run.id, placed.id, output=False, role=role, at=clock.now())
         return placed.version
@@ -172,7 +174,7 @@ class LocalArtifacts(Artifacts):
         if expected is not None and expected != aliases.NOWHERE:
             names.parse_number(expected)
         with self._here.database.begin() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.hold(session, ref)
             found, number = versions.collection_of(placed), placed.version.number
             aliases.move(session, found, alias, number, self._here.mover(why), expected=expected)
         return replace(placed.version, aliases=tuple(sorted({*placed.version.aliases, alias})))
@@ -180,7 +182,7 @@ class LocalArtifacts(Artifacts):
     def remove_alias(self, ref: str, *, why: str = "") -> Version:
         parsed = _alias_ref(ref)
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed)
+            found = self._here.collection(session, parsed, locked=True)
             number = aliases.remove(session, found, parsed.alias or "", self._here.mover(why))
             return versions.get(session, found, number, deleted=True).version
 
@@ -188,7 +190,7 @@ class LocalArtifacts(Artifacts):
         parsed = _alias_ref(ref)
         alias = parsed.alias or ""
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed)
+            found = self._here.collection(session, parsed, locked=True)
             if aliases.stands(session, found, alias) is None:
                 raise AliasNotFound(f"{found.name} has no alias {alias!r} to roll back")
             number = aliases.before_now(aliases.events(session, found, alias))
@@ -241,9 +243,10 @@ class LocalArtifacts(Artifacts):
 
     def delete(self, ref: str, *, force: bool = False) -> Version:
         with self._here.database.begin() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.hold(session, ref)
             if placed.version.linked:
                 raise InvalidRef(f"{ref} is a link to {placed.version.source}; unlink it, or delete that version")
+            collections.hold(session, versions.collections_of(session, [placed.id]))
             return self._delete(session, placed, force=force)
 
     def _delete(self, session: Session, placed: Placed, *, force: bool) -> Version:
@@ -271,7 +274,7 @@ class LocalArtifacts(Artifacts):
         if parsed.number is None:
             raise InvalidRef("only a version named by its number can be restored, such as name:v3")
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed, deleted=True)
+            found = self._here.collection(session, parsed, deleted=True, locked=True)
             placed = versions.get(session, found, parsed.number, deleted=True)
             if placed.version.purged_at is not None:
                 raise VersionPurged(f"{placed.version.name} can't be restored: gc has taken its bytes")
@@ -281,10 +284,12 @@ class LocalArtifacts(Artifacts):
 
     def delete_collection(self, collection: str, *, force: bool = False) -> list[Version]:
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parse_ref(collection))
+            found = self._here.collection(session, parse_ref(collection), locked=True)
             if found.project == REGISTRY:
                 raise InvalidRef("a registry collection ends when its last link does; unlink its versions")
-            gone = [self._delete(session, p, force=force) for p in versions.list_all(session, found)]
+            every = versions.list_all(session, found)
+            collections.hold(session, versions.collections_of(session, [p.id for p in every]))
+            gone = [self._delete(session, p, force=force) for p in every]
             collections.set_deleted(session, found.id, clock.now())
         return gone
 
@@ -295,7 +300,7 @@ class LocalArtifacts(Artifacts):
         if goal.project != REGISTRY or goal.pinned or goal.alias:
             raise InvalidRef(f"{target!r} is no place to link to; write registry/<collection>")
         with self._here.database.begin() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.hold(session, ref)
             at = clock.now()
             found = collections.get_or_add(
                 session, self._here.entity, REGISTRY, goal.collection, placed.version.type, at=at
@@ -306,7 +311,7 @@ class LocalArtifacts(Artifacts):
 
     def unlink(self, ref: str) -> Version:
         with self._here.database.begin() as session:
-            placed = self._here.resolve(session, ref)
+            placed = self._here.hold(session, ref)
             if not placed.version.linked:
                 raise InvalidRef(f"{ref} is no link; name it as registry/<collection>:<version or alias>")
             found = self._here.collection(session, parse_ref(placed.version.ref))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lineal.backend.local.again import repeating
 from lineal.core import clock
 from lineal.core.errors import CorruptManifest, DigestMismatch, InvalidManifest, VersionNotFound
 from lineal.core.metadata import check_text
@@ -53,11 +54,25 @@ class Context:
         """The project that something new goes into."""
         return given or self.project or DEFAULT_PROJECT
 
-    def collection(self, session: Session, ref: Ref, *, deleted: bool = False) -> collections.Found:
-        """The collection of `ref`, with the defaults standing in."""
+    def collection(
+        self, session: Session, ref: Ref, *, deleted: bool = False, locked: bool = False
+    ) -> collections.Found:
+        """The collection of `ref`, with the defaults standing in, its row locked if asked."""
         from lineal.registry import collections
 
-        return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted)
+        return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted, locked=locked)
+
+    def hold(self, session: Session, text: str) -> Placed:
+        """The version that the ref names, the row of the collection that it is in locked, so that it stays there."""
+        from lineal.registry import collections
+
+        placed = self.resolve(session, text)
+        while collections.hold(session, [placed.collection_id]):
+            again = self.resolve(session, text)
+            if again.collection_id == placed.collection_id:
+                return again
+            placed = again
+        return placed
 
     def resolve(self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False) -> Placed:
         """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
@@ -102,11 +117,15 @@ class LocalBlobs:
         with self._database.read() as session:
             return index.find(session, digests_)
 
+<<<<<<< HEAD
     def has_object(self, key: str) -> bool:
         """Whether the object is in the store and known."""
         with self._database.read() as session:
             return index.has_object(session, key)
 
+=======
+    @repeating
+>>>>>>> 12ca4b095069c85fb92985a7bbbda73dd1f2b794
     def add(self, places: Collection[Place], objects: Mapping[str, int]) -> None:
         with self._database.begin() as session:
             redundant = index.add(session, places, objects, at=clock.now())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lineal.backend.local.context import Context
 from lineal.backend.port_runs import Row, Runs
 from lineal.core.errors import BlobNotFound, InvalidArgument
 from lineal.db.session import Session
 from lineal.tracking import runs, streams
+from lineal.tracking.arrays import numbers_in, of_numbers
 from lineal.tracking.model import Samples, Stream
 from lineal.tracking.runs import Started
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lineal.tracking.columns import Bounds, Source
+
+T = TypeVar("T")
 
 MAX_ROWS = 1_000_000
 
@@ -96,10 +99,13 @@ class LocalHistory(Runs):
     ) -> Sequence[Samples]:
         from lineal.tracking.sampling import numbers, thin
 
+        def ask(sources: list[Source], _: Started) -> list[tuple[str, pa.Table]]:
+            columns, each = ("step", "number", "integer"), dict.fromkeys(keys)
+            return [(key, _together(sources, _bounds([key], min_step, max_step), columns)) for key in each]
+
         found = []
         for run_id in dict.fromkeys(run_ids):
-            for key in dict.fromkeys(keys):
-                table = self._points(run_id, stream, [key], min_step, max_step, ("step", "number", "integer"))
+            for key, table in self._asked(run_id, stream, ask):
                 steps, values = numbers(table)
                 if len(steps):
                     found.append(thin(run_id, key, steps, values, points))
@@ -117,27 +123,31 @@ class LocalHistory(Runs):
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
         """The points within the bounds, by key and step."""
-        from lineal.tracking.columns import ALL, Bounds
-
-        bounds = Bounds(None if keys is None else frozenset(keys), low if low > 0 else ALL.low, high)
 
         def ask(sources: list[Source], _: Started) -> pa.Table:
-            return _together(sources, bounds, columns)
+            return _together(sources, _bounds(keys, low, high), columns)
 
         return self._asked(run_id, stream, ask)
 
-    def _asked(self, run_id: str, stream: Stream, ask: Any) -> Any:
-        """What `ask` answers about the sources and the run; asked again where files were merged meanwhile."""
+    def _asked(self, run_id: str, stream: Stream, ask: Callable[[list[Source], Started], T]) -> T:
+        """What `ask` answers about the sources and the run."""
+        return self._tried(run_id, stream, lambda recorded: ask(self._sources(recorded), recorded.started))
+
+    def _tried(self, run_id: str, stream: Stream, act: Callable[[Recorded], T]) -> T:
+        """What comes of `act` on what is recorded; it is tried again where files were merged meanwhile."""
         tried: list[streams.File] | None = None
         while True:
-            with self._here.database.read() as session:
-                recorded = self._recorded(session, run_id, stream)
+            recorded = self._read(run_id, stream)
             try:
-                return ask(self._sources(recorded), recorded.started)
+                return act(recorded)
             except BlobNotFound:
                 if recorded.parts == tried:
                     raise
                 tried = recorded.parts
+
+    def _read(self, run_id: str, stream: Stream) -> Recorded:
+        with self._here.database.read() as session:
+            return self._recorded(session, run_id, stream)
 
     def _recorded(self, session: Session, run_id: str, stream: Stream) -> Recorded:
         started = runs.get(session, run_id)
@@ -180,6 +190,12 @@ class LocalHistory(Runs):
             return Part(_in_memory(file.read()))
 
 
+def _bounds(keys: Sequence[str] | None, low: int, high: int | None) -> Bounds:
+    from lineal.tracking.columns import ALL, Bounds
+
+    return Bounds(None if keys is None else frozenset(keys), low if low > 0 else ALL.low, high)
+
+
 def _in_memory(data: bytes) -> Any:
     import pyarrow as pa
 
@@ -190,13 +206,12 @@ def _together(sources: list[Source], bounds: Bounds, columns: Sequence[str] | No
     """The points of all sources; sorted again only where more than one has any."""
     import pyarrow as pa
 
-    from lineal.tracking.columns import ordered, schema
-    from lineal.tracking.parts import Tail
+    from lineal.tracking.columns import empty, ordered
 
-    if len(sources) == 1 and not isinstance(sources[0], Tail):
+    if len(sources) == 1 and sources[0].is_sorted:
         return sources[0].read(bounds, columns)
     tables = [source.read(bounds) for source in sources]
-    table = ordered(pa.concat_tables(tables)) if tables else schema().empty_table()
+    table = ordered(pa.concat_tables(tables)) if tables else empty()
     return table.select(list(columns)) if columns else table
 
 
@@ -204,9 +219,9 @@ def last_values(table: pa.Table) -> dict[str, Any]:
     """The value at the last step of each key; `table` is sorted."""
     import numpy as np
 
-    codes = table.column("key").unify_dictionaries().combine_chunks().indices.to_numpy()
+    codes = numbers_in(table.column("key").unify_dictionaries().combine_chunks().indices)
     ends = np.flatnonzero(np.append(np.diff(codes) != 0, True)) if len(codes) else codes
-    return {key: value for key, _, value, _ in _plain(table.take(ends))}
+    return {key: value for key, _, value, _ in _plain(table.take(of_numbers(ends)))}
 
 
 def _plain(table: pa.Table) -> list[tuple[str, int, Any, str]]:
@@ -224,8 +239,8 @@ def _last_step(table: pa.Table, keys: int, limit: int) -> int | None:
     """The step with which the first `limit` rows that have so many keys are whole; None where no row has them."""
     import numpy as np
 
-    steps, writers = table.column("step").to_numpy(), table.column("writer").unify_dictionaries().combine_chunks()
-    codes = writers.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
+    steps, writers = numbers_in(table.column("step")), table.column("writer").unify_dictionaries().combine_chunks()
+    codes = numbers_in(writers.indices.fill_null(-1)).astype("int64")
     places, counts = np.unique(np.stack([steps, codes]), axis=1, return_counts=True)
     found = places[0][counts >= keys]  # a step for each row
     if not len(found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from lineal.backend.local import subgraph
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.artifacts import holds
 from lineal.backend.local.context import Context
 from lineal.backend.local.subgraph import Rows, Start
@@ -37,6 +38,7 @@ from lineal.tracking.model import Run
 RUN_PREFIX = "run:"
 
 
+@repeating_operations
 class LocalLineage(Lineage):
     def __init__(self, context: Context) -> None:
         self._here = context

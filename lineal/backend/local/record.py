@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import xxhash
 
 from lineal.backend.local.history import LocalHistory, Recorded, last_values
 from lineal.core import clock
@@ -17,9 +15,11 @@ from lineal.db.session import Session
 from lineal.storage import digest as digests
 from lineal.storage import index
 from lineal.storage.blobs import ObjectWriter, Place, object_key
+from lineal.storage.copies import Hashes
 from lineal.storage.digest import Digest
 from lineal.tracking import alerts, rows, runs, streams, values
 from lineal.tracking.model import STREAMS, Batch, Heard, Run, Stream
+from lineal.tracking.rows import Chunk
 from lineal.tracking.runs import Speaking, Started
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_SUMMARY_BYTES = 32 << 20
 _TAIL_BYTES, _TAIL_CHUNKS = 512 << 10, 256  # more than that, and the rows that came in become a file
-_FAN_IN = 8  # so many files of a level become one of the next
+_FAN_IN = 16  # so many files of a level become one of the next
 _LAST_LEVEL = 100
 _MAX_SEQ = 2**63 - 1
 
@@ -39,12 +39,15 @@ class LocalRecord(LocalHistory):
         check_name(writer, "writer")
         if not 1 <= seq <= _MAX_SEQ:
             raise InvalidArgument(f"a writer numbers its batches from 1; this one is {seq}")
+        decoded = _decoded(batch)
         checked = self._checked(batch)
         while True:
-            folded = {stream: self._fold(run_id, stream, data) for stream, data in batch.rows.items()}
+            folded = {
+                stream: self._fold(run_id, stream, len(data), decoded[stream]) for stream, data in batch.rows.items()
+            }
             try:
                 with self._here.database.begin() as session:
-                    started = runs.heard(session, run_id)
+                    started = runs.heard(session, run_id, locked=True)
                     new = streams.take(session, started.id, writer, seq)
                     if new:
                         for stream, data in batch.rows.items():
@@ -66,21 +69,21 @@ class LocalRecord(LocalHistory):
             found = runs.find(session, run_id)
             return -1 if found is None else streams.last_seq(session, found.id, writer)
 
-    def _fold(self, run_id: str, stream: Stream, data: bytes) -> _Fold | None:
-        """The file of the rows that came in before and of `data`, where there are enough of them for one."""
+    def _fold(self, run_id: str, stream: Stream, size_bytes: int, chunk: Chunk) -> _Fold | None:
+        """The file of the rows that came in before and of `chunk`, where there are enough of them for one."""
         with self._here.database.read() as session:
             run = runs.heard(session, run_id)
             size, count = streams.waiting(session, run.id, stream, run.era)
-            if size + len(data) <= _TAIL_BYTES and count < _TAIL_CHUNKS:
+            if size + size_bytes <= _TAIL_BYTES and count < _TAIL_CHUNKS:
                 return None
             recorded = self._recorded(session, run_id, stream)
         from lineal.tracking.parts import Tail, merge
 
         era = recorded.started.era
-        chunks = [chunk for chunk in recorded.chunks if chunk.era == era]
-        tail = Tail([*(chunk.data for chunk in chunks), data])
+        before = [stored for stored in recorded.chunks if stored.era == era]
+        tail = Tail([*(stored.data for stored in before), chunk])
         file = self._store(recorded, stream, merge([tail]), era, 0)
-        return _Fold(file, [chunk.id for chunk in chunks]) if file else None
+        return _Fold(file, [stored.id for stored in before]) if file else None
 
     def _add_rows(self, session: Session, started: Speaking, stream: Stream, data: bytes, fold: _Fold | None) -> None:
         if fold is None:
@@ -94,10 +97,6 @@ class LocalRecord(LocalHistory):
 
     def _checked(self, batch: Batch) -> dict[str, Any]:
         """The batch's JSON, checked, by column. Raises invalid.*, conflict.blobs_missing."""
-        for stream, data in batch.rows.items():
-            if stream not in STREAMS:
-                raise InvalidArgument(f"{ascii(stream)[:40]} is no stream; there are {', '.join(STREAMS)}")
-            rows.decode(data)
         if not -1 <= batch.last_step <= rows.MAX_STEP:
             raise InvalidArgument(f"{batch.last_step} is no step; steps are from 0 to {rows.MAX_STEP}")
         for file in batch.files:
@@ -117,12 +116,12 @@ class LocalRecord(LocalHistory):
 
     def _note(self, session: Session, id_: int, batch: Batch, checked: Mapping[str, Any]) -> None:
         columns = dict(checked)
+        if "config" in columns:  # before the summary, as everywhere, so that no two wait for each other's new keys
+            values.record(session, id_, "config", columns["config"])
         if "summary" in columns:
             before = runs.summary(session, id_)
             columns["summary"] = {**before, **checked["summary"]}
             values.update(session, id_, "summary", checked["summary"], before=before)
-        if "config" in columns:
-            values.record(session, id_, "config", columns["config"])
         if columns:
             runs.change_row(session, id_, columns)
         if batch.files:
@@ -139,18 +138,10 @@ class LocalRecord(LocalHistory):
     def settle(self, run_id: str) -> None:
         """Makes one file of the rows of each stream; rows that a rewind took away get files of their own."""
         for stream in STREAMS:
-            tried: list[streams.File] | None = None
-            while True:
-                recorded = self._read(run_id, stream)
-                try:
-                    if self._settled(recorded, stream):
-                        break
-                except BlobNotFound:  # merged by another process, unless it is gone when we look again
-                    if recorded.parts == tried:
-                        raise
-                    tried = recorded.parts
+            while not self._tried(run_id, stream, partial(self._settled, stream)):
+                pass
 
-    def _settled(self, recorded: Recorded, stream: Stream) -> bool:
+    def _settled(self, stream: Stream, recorded: Recorded) -> bool:
         """One attempt; False where another process changed the stream's files meanwhile."""
         seen = [part for part in recorded.parts if not part.hidden]
         if not recorded.chunks and not seen:
@@ -194,10 +185,6 @@ class LocalRecord(LocalHistory):
         same = [part for part in recorded.parts if part.level == level and part.era == era and not part.hidden]
         return recorded._replace(parts=same, chunks=[])
 
-    def _read(self, run_id: str, stream: Stream) -> Recorded:
-        with self._here.database.read() as session:
-            return self._recorded(session, run_id, stream)
-
     def _store(
         self,
         recorded: Recorded,
@@ -219,14 +206,14 @@ class LocalRecord(LocalHistory):
             if not count:
                 writer.inner.abort()
                 return None
-            key = object_key(writer.digest)
+            digest, fast, size = writer.hashes.result()
+            key = object_key(digest)
             writer.inner.commit(key)
         except BaseException:
             writer.inner.abort()
             raise
-        place = Place(writer.digest, writer.size, writer.fast.digest(), key, 0, writer.size)
-        self._here.blobs.add([place], {key: writer.size})
-        return streams.File(0, era, level, hidden, writer.digest, writer.size, count)
+        self._here.blobs.add([Place(digest, size, fast, key, 0, size)], {key: size})
+        return streams.File(0, era, level, hidden, digest, size, count)
 
     def _replaced(
         self, recorded: Recorded, stream: Stream, parts: list[streams.File], by: list[streams.File]
@@ -236,6 +223,7 @@ class LocalRecord(LocalHistory):
         ids = [part.id for part in parts]
         try:
             with self._here.database.begin() as session:
+                runs.hold(session, [recorded.started.id])
                 done = streams.replace(session, recorded.started.id, stream, chunks=chunks, parts=ids, by=by)
                 if not done or index.missing(session, [part.digest for part in by]):  # gc may have been at work
                     raise _Outrun
@@ -247,7 +235,9 @@ class LocalRecord(LocalHistory):
 
     def _drop(self, gone: list[Digest]) -> None:
         """Deletes files of rows that nobody but us has seen."""
-        with self._here.database.begin() as session:
+        if not gone:
+            return
+        with self._here.database.begin(alone=True) as session:  # a run's file may be the same bytes
             dead = streams.unreferenced(session, gone)
             keys = {place.key for place in index.find(session, dead).values()}
             index.forget(session, dead)
@@ -263,7 +253,7 @@ class LocalRecord(LocalHistory):
             check_name(writer, "writer")
         before = self.list_keys(run_id)
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id)
+            started = runs.get(session, run_id, locked=True)
             if writer is None or streams.take(session, started.id, writer, 0):
                 runs.rewind(session, started, step, at=clock.now())
             elif streams.last_seq(session, started.id, writer) > 0:
@@ -300,6 +290,7 @@ class LocalRecord(LocalHistory):
         files = [file] if file else []
         facts = {"parent_id": above.id, "parent_step": step, "last_step": min(step, above.run.last_step)}
         with self._here.database.begin() as session:
+            runs.hold(session, [child.id, above.id])
             runs.get(session, parent)
             if _is_fork(session, runs.get(session, child.run.id), parent, step):
                 return
@@ -319,6 +310,14 @@ class LocalRecord(LocalHistory):
                 continue
         gone = {*keys, *before}
         self.change(run_id, summary={k: v for k, v in run.summary.items() if k not in gone} | last)
+
+
+def _decoded(batch: Batch) -> dict[Stream, Chunk]:
+    """The batch's rows by stream. Raises invalid.rows, invalid.argument."""
+    for stream in batch.rows:
+        if stream not in STREAMS:
+            raise InvalidArgument(f"{ascii(stream)[:40]} is no stream; there are {', '.join(STREAMS)}")
+    return {stream: rows.decode(data) for stream, data in batch.rows.items()}
 
 
 def _check_step(step: int) -> None:
@@ -354,17 +353,9 @@ class _Hashing:
 
     def __init__(self, inner: ObjectWriter) -> None:
         self.inner = inner
-        self.size = 0
-        self.fast = xxhash.xxh3_128()
-        self._sha256 = hashlib.sha256()
+        self.hashes = Hashes()
 
     def write(self, data: bytes | memoryview) -> int:
         self.inner.write(data)
-        self.fast.update(data)
-        self._sha256.update(data)
-        self.size += len(data)
+        self.hashes.update(data)
         return len(data)
-
-    @property
-    def digest(self) -> Digest:
-        return Digest(self._sha256.digest())

@@ -64,7 +64,7 @@ class LocalRunSearch(Runs):
 
     def delete(self, run_id: str) -> Run:
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id)
+            started = runs.get(session, run_id, locked=True)
             if made := sum(edge.output for edge in edges.of_run(session, started.id)):
                 raise RunInUse(f"run {run_id} made {made} version(s), whose record needs it; it stays")
             if forks := runs.children(session, started.id):

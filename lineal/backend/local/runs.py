@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
@@ -20,6 +21,7 @@ _MAX_SHORT = 128
 _AHEAD = timedelta(days=1)  # so far another machine's clock may be wrong
 
 
+@repeating_operations
 class LocalRuns(LocalRecord, LocalRunSearch):
     def start(
         self,
@@ -61,18 +63,19 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             notes=check_text(notes, "notes"),
         )
         with self._here.database.begin() as session:
-            found = runs.find(session, run_id)
+            found = runs.find(session, run_id, locked=True)
             if found is None:
                 if resume == "must":
                     raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
-                started = runs.add(session, run)
-                values.record(session, started.id, "config", run.config)
-                if writer is not None:
-                    streams.take(session, started.id, writer, 0)
-                if created_at is None:
-                    return started.run
-                runs.see(session, started.id, at=clock.now())
-                return runs.get(session, run_id).run
+                found = runs.add(session, run)
+                if found.made:  # else another process was first
+                    values.record(session, found.id, "config", run.config)
+                    if writer is not None:
+                        streams.take(session, found.id, writer, 0)
+                    if created_at is None:
+                        return found.run
+                    runs.see(session, found.id, at=clock.now())
+                    return runs.get(session, run_id).run
             new = writer is None or streams.take(session, found.id, writer, 0)
             if resume == "never" and new:
                 raise RunExists(f"run {run_id} is there already; resume='allow' goes on with it")
@@ -113,7 +116,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
         except (CorruptRows, BlobNotFound):  # a run ends even if not all of its rows can be read any more
             pass
         with self._here.database.begin() as session:
-            begun = runs.get(session, run_id).run.created_at  # a clock may have gone back meanwhile
+            begun = runs.get(session, run_id, locked=True).run.created_at  # a clock may have gone back meanwhile
             told = check_text(message, "message")
             runs.finish(session, run_id, state, at=max(ended, begun), exit_code=exit_code, message=told)
             return runs.get(session, run_id).run
@@ -146,7 +149,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
         if summary is not None:
             new["summary"] = check_metadata(summary, "summary", finite=False, max_bytes=MAX_SUMMARY_BYTES)
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id)
+            started = runs.get(session, run_id, locked=True)
             if new:
                 runs.change(session, run_id, new)
             for kind in ("config", "summary"):
@@ -160,7 +163,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
 
     def stop(self, run_id: str) -> Run:
         with self._here.database.begin() as session:
-            runs.get(session, run_id, running=True)
+            runs.get(session, run_id, running=True, locked=True)
             runs.change(session, run_id, {"stop_asked_by": self._here.user})
             return runs.get(session, run_id).run
 

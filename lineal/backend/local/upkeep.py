@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.context import Context
 from lineal.backend.port import Check, GcPlan, Problem, Stores
 from lineal.core import clock
@@ -26,6 +27,7 @@ from lineal.tracking import runs, streams
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
 
 
+@repeating_operations
 class LocalStores(Stores):
     def __init__(self, context: Context) -> None:
         self._here = context
@@ -42,14 +44,14 @@ class LocalStores(Stores):
         store = self._here.blobs.store
         packs = self._rewritten(garbage)
         at = clock.now()
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             gone = {*garbage.objects, *garbage.rewrites} - index.list_objects(session).keys()
-            taken = {place.digest for place in garbage.dead} & streams.live(session)
-            if gone or taken or _state(session) != ids.state:
+            dead = {place.digest for place in garbage.dead}
+            if gone or _state(session) != ids.state or streams.unreferenced(session, dead) != dead:
                 for pack in packs.values():
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
-            index.forget(session, [place.digest for place in garbage.dead])
+            index.forget(session, dead)
             for pack in packs.values():
                 index.move(session, pack.places, pack.key, pack.size, at=at)
             index.forget_objects(session, [*garbage.objects, *packs])
@@ -210,7 +212,7 @@ class LocalStores(Stores):
         self, bad: Mapping[Digest, Problem], described: list[Place], adopted: Mapping[str, list[Place]]
     ) -> list[Problem]:
         again = bad.keys() - {place.digest for place in described}
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             index.forget(session, list(again))
             index.describe(session, described)
         mended = [Problem(p.code, p.subject, p.text, repaired=True) for p in bad.values()]
@@ -226,7 +228,7 @@ class LocalStores(Stores):
         return mended
 
     def _adopt(self, key: str, size: int, places: list[Place]) -> None:
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             known = key in index.list_objects(session)
             if not known:
                 index.add(session, places, {key: size}, at=clock.now())
@@ -251,7 +253,7 @@ class LocalStores(Stores):
             if whole:
                 found.append((stored, whole))
         at = clock.now()
-        with self._here.database.begin() as session:
+        with self._here.database.begin(alone=True) as session:
             index.clear(session)
             for stored, whole in found:
                 index.add(session, whole, {stored.key: stored.size}, at=at)

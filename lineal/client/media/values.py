@@ -11,9 +11,9 @@ from typing import Any
 from lineal.client.media.arrays import is_array, is_masked, owners, to_numpy, unwrapped
 from lineal.client.media.base import Fetch, Kept, Media, kept_in, shown
 from lineal.core.errors import Error, InvalidArgument
+from lineal.tracking.rows import MAX_DEPTH
 
 MAX_LIST = 108
-MAX_DEPTH = 100
 MAX_CELLS = 100_000
 MAX_WARNINGS = 1000
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1

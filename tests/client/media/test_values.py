@@ -16,6 +16,7 @@ from lineal.client.media.image import Image
 from lineal.client.media.table import Table
 from lineal.client.media.values import MAX_LIST, as_value, files_of, from_value, media_of
 from lineal.core.errors import InvalidArgument, InvalidSource
+from lineal.tracking.rows import MAX_DEPTH, decode, encode
 
 
 def value_of(value, folder, key="my key"):
@@ -102,6 +103,15 @@ def test_a_list_nested_without_end_is_refused(tmp_path):
     endless.append(endless)
     with pytest.raises(InvalidArgument, match="deep"):
         value_of(endless, tmp_path)
+
+
+def test_a_list_is_nested_as_deep_as_rows_may_be_and_no_deeper(tmp_path):
+    deep: object = 1
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+    decode(encode([(0, 0.0, {"key": value_of(deep, tmp_path)})]))
+    with pytest.raises(InvalidArgument, match="deep"):
+        value_of([deep], tmp_path)
 
 
 def test_a_long_key_is_cut_in_the_message(tmp_path):
