@@ -11,7 +11,6 @@ from lineal.api.app import create_app
 from lineal.backend.connect import connect
 from lineal.backend.local.backend import LocalBackend
 from lineal.core import settings
-from lineal.storage.blobs import BlobStore
 
 _running: list[tuple[uvicorn.Server, threading.Thread, LocalBackend]] = []
 
@@ -32,9 +31,9 @@ def start(folder: Path) -> str:
     return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def store() -> BlobStore:
-    """The store behind the server that was started last."""
-    return _running[-1][2].blobs.store
+def served() -> LocalBackend:
+    """The backend behind the server that was started last."""
+    return _running[-1][2]
 
 
 def stop() -> None:

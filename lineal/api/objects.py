@@ -14,7 +14,8 @@ from lineal.backend.local.context import LocalBlobs
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidArgument, InvalidDigest
 from lineal.storage import gc
 from lineal.storage.blobs import RAW, BlobStore, ObjectWriter, Place, StoredObject, parse_object_key
-from lineal.storage.digest import Digest, Hasher
+from lineal.storage.copies import Copied, Hashes
+from lineal.storage.digest import Digest
 
 MAX_DIGESTS_BYTES = 32 * 50_000
 _KEY = re.compile(r"(?:objects/([0-9a-f]{2})/\1[0-9a-f]{62}-[0-9a-z]{12}(?:\.z)?|packs/[0-9a-z]{26}\.pack)")
@@ -48,15 +49,14 @@ def router(desk: Desk) -> APIRouter:
         """Takes an object, verifies every blob in it, and makes them known."""
         check_key(key)
         writer = await run_in_threadpool(blobs.store.create)
-        hasher, size = Hasher(), 0
+        hashes = Hashes()
         try:
             async for piece in request.stream():
-                await run_in_threadpool(_take, writer, hasher, piece)
-                size += len(piece)
+                await run_in_threadpool(_take, writer, hashes, piece)
         except BaseException:
             await run_in_threadpool(writer.abort)
             raise
-        await run_in_threadpool(_keep, blobs, writer, key, size, hasher)
+        await run_in_threadpool(_keep, blobs, writer, key, hashes.result())
         return Response(status_code=204)
 
     @made.get("/objects/{key:path}", openapi_extra={"x-permission": "read"})
@@ -82,31 +82,33 @@ def check_key(key: str) -> str:
     return key
 
 
-def _take(writer: ObjectWriter, hasher: Hasher, piece: bytes) -> None:
-    hasher.update(piece)
+def _take(writer: ObjectWriter, hashes: Hashes, piece: bytes) -> None:
+    hashes.update(piece)
     writer.write(piece)
 
 
-def _keep(blobs: LocalBlobs, writer: ObjectWriter, key: str, size: int, hasher: Hasher) -> None:
+def _keep(blobs: LocalBlobs, writer: ObjectWriter, key: str, came: Copied) -> None:
     """Makes the object's blobs known, once each is what its digest says."""
     if blobs.has_object(key):  # a request that is repeated, since its answer was lost
         writer.abort()
         return
     named = parse_object_key(key)
     if named is not None and named[1] == RAW:
-        if named[0] != hasher.digest:
+        if named[0] != came.digest:
             writer.abort()
             raise DigestMismatch(f"the bytes that came for {key} are not those that its digest names")
         writer.commit(key)
-        blobs.add([Place(named[0], size, hasher.fast, key, 0, size)], {key: size})
+        blobs.add([Place(named[0], came.size, came.fast, key, 0, came.size)], {key: came.size})
         return
     writer.commit(key)
     try:
-        places = [gc.verify(blobs.store, place) for place in gc.places_in(blobs.store, StoredObject(key, size, 0))]
+        places = [
+            gc.verify(blobs.store, place) for place in gc.places_in(blobs.store, StoredObject(key, came.size, 0))
+        ]
     except BaseException:
         blobs.store.delete(key)
         raise
-    blobs.add(places, {key: size})
+    blobs.add(places, {key: came.size})
 
 
 def _pieces(store: BlobStore, key: str) -> Iterator[bytes]:

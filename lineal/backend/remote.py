@@ -140,7 +140,7 @@ def _method(declared: Declared) -> Callable[..., Any]:
             raise TypeError(f"{declared.noun}.{declared.name} takes {', '.join(names)}")
         for name, value in values.items():
             if isinstance(value, Mapping):  # refused here, where the value still is what the caller gave
-                check_metadata(value, name, finite=False, max_bytes=_MAX_JSON_BYTES)
+                values[name] = check_metadata(value, name, finite=False, max_bytes=_MAX_JSON_BYTES)
         where = path.format(**{name: _quoted(values.pop(name)) for name in declared.in_path})
         if declared.in_body:
             body = json.dumps(wire.strict_json(values)).encode()

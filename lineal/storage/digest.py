@@ -49,26 +49,6 @@ def fast_of_bytes(data: bytes | memoryview) -> bytes:
     return xxhash.xxh3_128_digest(data)
 
 
-class Hasher:
-    """Digest, xxh3-128 and length of bytes that pass by."""
-
-    def __init__(self) -> None:
-        self._sha256, self._fast, self.size = hashlib.sha256(), xxhash.xxh3_128(), 0
-
-    def update(self, data: bytes | memoryview) -> None:
-        self._sha256.update(data)
-        self._fast.update(data)
-        self.size += len(data)
-
-    @property
-    def digest(self) -> Digest:
-        return Digest(self._sha256.digest())
-
-    @property
-    def fast(self) -> bytes:
-        return self._fast.digest()
-
-
 def of_stream(stream: Readable) -> tuple[Digest, bytes, int]:
     """Digest, xxh3-128 and length of what is left in `stream`, read once in bounded memory."""
     sha, fast, size = hashlib.sha256(), xxhash.xxh3_128(), 0
