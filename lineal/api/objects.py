@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from lineal.api.caller import Desk
+from lineal.api.outer import Answer
 from lineal.backend.local.context import LocalBlobs
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidArgument, InvalidDigest
 from lineal.storage import gc
@@ -42,7 +44,7 @@ def router(desk: Desk) -> APIRouter:
         """Where each of the digests in the body lies: digest, size, xxh3-128, object, offset, length, codec."""
         found = await run_in_threadpool(blobs.find, await _digests(request))
         rows = [(p.digest.hex(), p.size, p.fast.hex(), *p[3:]) for p in found.values()]
-        return JSONResponse(rows)
+        return Answer(rows)
 
     @made.put("/objects/{key:path}", openapi_extra={"x-permission": "write"})
     async def put(request: Request, key: str) -> Response:
@@ -66,11 +68,12 @@ def router(desk: Desk) -> APIRouter:
         headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
         asked = request.headers.get("range")
         if asked is None:
-            return StreamingResponse(_pieces(blobs.store, key), headers=headers)
+            return StreamingResponse(_begun(_pieces(blobs.store, key)), headers=headers)
         match = _RANGE.fullmatch(asked)
         if not match or int(match[2]) < int(match[1]):
             raise InvalidArgument(f"{asked[:60]!r} is no range; write it like bytes=0-99")
-        return StreamingResponse(_range(blobs.store, key, int(match[1]), int(match[2]) + 1), 206, headers=headers)
+        pieces = _range(blobs.store, key, int(match[1]), int(match[2]) + 1)
+        return StreamingResponse(_begun(pieces), 206, headers=headers)
 
     return made
 
@@ -109,6 +112,11 @@ def _keep(blobs: LocalBlobs, writer: ObjectWriter, key: str, came: Copied) -> No
         blobs.store.delete(key)
         raise
     blobs.add(places, {key: came.size})
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, the first of them read: what isn't there is said before the answer has begun."""
+    return chain([next(pieces, b"")], pieces)
 
 
 def _pieces(store: BlobStore, key: str) -> Iterator[bytes]:

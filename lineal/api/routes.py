@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import Json
 from starlette.concurrency import run_in_threadpool
 
 from lineal.api.caller import Desk
+from lineal.api.outer import Answer
 from lineal.backend import wire
 from lineal.backend.declared import Declared, operations
 from lineal.core.errors import InvalidRows
@@ -49,7 +49,7 @@ def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
             for name, value in values.items()
             if declared.in_body or value is not None
         }
-        return JSONResponse(wire.strict_json(getattr(noun, declared.name)(**given)))
+        return Answer(getattr(noun, declared.name)(**given))
 
     parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
     parameters += [_parameter(declared, name) for name in declared.parameters]
@@ -103,7 +103,7 @@ def _add_by_hand(made: APIRouter, desk: Desk) -> None:
 
     def _appended(request: Request, run_id: str, writer: str, seq: int, batch: Batch) -> Response:
         heard = desk.of(request).runs.append(run_id, writer, seq, batch)
-        return JSONResponse(wire.strict_json(heard))
+        return Answer(heard)
 
     @made.get("/artifacts/manifest", tags=["artifacts"], openapi_extra={"x-permission": "read"})
     def manifest(request: Request, digest: str) -> Response:

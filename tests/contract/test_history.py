@@ -367,7 +367,7 @@ def record_of(desk: Desk, run: str) -> dict[bool, list[list[tuple[str, int]]]]:
     with behind(desk.backend).context.database.read() as session:
         files = streams.list_parts(session, runs.get(session, run).id, "history")
     for file in files:
-        source = desk.backend.runs._open(desk.backend.blobs.find([file.digest])[file.digest].key)  # type: ignore[attr-defined]
+        source = behind(desk.backend).runs._open(behind(desk.backend).blobs.find([file.digest])[file.digest].key)  # type: ignore[attr-defined]
         table = source.read().to_pydict()
         found[file.hidden].append([p for p in zip(table["key"], table["step"], strict=True) if p[0] != "_timestamp"])
     return found
