@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.metadata import version
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from lineal import __version__
 from lineal.api import objects, routes
 from lineal.api.caller import Desk
 from lineal.api.outer import Outer, envelope
@@ -28,7 +28,7 @@ def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> F
     """The app that serves the backend's store to whoever reaches it by one of the names `hosts`."""
     app = FastAPI(
         title="Lineal",
-        version=__version__,
+        version=version("lineal"),
         description=_ABOUT,
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
@@ -42,7 +42,7 @@ def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> F
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:
-        return {"status": "ok", "version": __version__}
+        return {"status": "ok", "version": version("lineal")}
 
     @app.get("/ready", include_in_schema=False)
     async def ready() -> dict[str, str]:

@@ -24,11 +24,12 @@ class Desk:
         """The store as the caller's headers ask for it. Raises invalid.name."""
         headers = request.headers
         entity, project = headers.get("lineal-entity"), headers.get("lineal-project")
+        here = self.backend.context
         return self._seen_by(
-            entity=check_name(entity, "entity") if entity else None,
-            project=check_name(project, "project") if project else None,
-            user=_text(headers.get("lineal-user")),
-            host=_text(headers.get("lineal-host")),
+            entity=check_name(entity, "entity") if entity else here.entity,
+            project=check_name(project, "project") if project else here.project,
+            user=_text(headers.get("lineal-user")) or here.user,
+            host=_text(headers.get("lineal-host")) or here.host,
         )
 
 

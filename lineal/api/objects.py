@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer
 from lineal.backend.local.context import LocalBlobs
-from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidArgument, InvalidDigest
+from lineal.core.errors import BlobNotFound, Corrupt, InvalidArgument, InvalidDigest, InvalidObject
 from lineal.storage import gc
 from lineal.storage.blobs import RAW, BlobStore, ObjectWriter, Place, StoredObject, parse_object_key
 from lineal.storage.copies import Copied, Hashes
@@ -99,7 +99,7 @@ def _keep(blobs: LocalBlobs, writer: ObjectWriter, key: str, came: Copied) -> No
     if named is not None and named[1] == RAW:
         if named[0] != came.digest:
             writer.abort()
-            raise DigestMismatch(f"the bytes that came for {key} are not those that its digest names")
+            raise InvalidObject(f"the bytes that came for {key} are not those that its digest names")
         writer.commit(key)
         blobs.add([Place(named[0], came.size, came.fast, key, 0, came.size)], {key: came.size})
         return
@@ -108,6 +108,9 @@ def _keep(blobs: LocalBlobs, writer: ObjectWriter, key: str, came: Copied) -> No
         places = [
             gc.verify(blobs.store, place) for place in gc.places_in(blobs.store, StoredObject(key, came.size, 0))
         ]
+    except Corrupt as problem:
+        blobs.store.delete(key)
+        raise InvalidObject(problem.message) from None
     except BaseException:
         blobs.store.delete(key)
         raise

@@ -68,9 +68,9 @@ def _parameter(declared: Declared, name: str) -> inspect.Parameter:
         field = Body(embed=True) if needed else Body(embed=True, default=default)
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=_plain(kind), default=field)
     field = Query() if needed else Query(default=None)
-    shown: Any = kind if _is_text(kind) else Json[Any]
+    shown: Any = kind if _is_text(kind) else Json
     if not needed:
-        shown = typing.Optional[shown]  # noqa: UP045
+        shown = shown | None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=shown, default=field)
 
 

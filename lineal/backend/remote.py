@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 import threading
@@ -15,7 +16,7 @@ import httpx
 from lineal.backend import port, wire
 from lineal.backend.declared import NOUNS, Declared, operations
 from lineal.backend.remote_blobs import RemoteBlobs
-from lineal.core.errors import StoreUnavailable
+from lineal.core.errors import InvalidArgument, StoreUnavailable
 from lineal.core.metadata import check_metadata
 from lineal.core.settings import Settings
 from lineal.storage.manifest import Manifest
@@ -25,6 +26,7 @@ API = "/api/v1"
 _TIMEOUT = httpx.Timeout(60, connect=10)
 _TRIES = 5
 _AGAIN = {429, 502, 503, 504}
+_FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 20
 _MAX_JSON_BYTES = 64 << 20
 
@@ -62,7 +64,7 @@ class Http:
                 if answer.status_code not in _AGAIN or last:
                     return _checked(answer)
                 pause = _pause(answer)
-            time.sleep(max(pause, random.uniform(0, 0.1 * 2**attempt)))  # noqa: S311 - jitter, no secret
+            time.sleep(max(pause, random.uniform(0, _FIRST_PAUSE_S * 2**attempt)))  # noqa: S311 - jitter, no secret
         raise AssertionError("unreachable")
 
     @contextmanager
@@ -94,12 +96,26 @@ def _pause(answer: httpx.Response) -> float:
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:
-    if not answer.is_error:
+    if answer.is_success:
         return answer
     try:
-        raise wire.error_from_json(answer.json())
+        problem = wire.error_from_json(answer.json())
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise StoreUnavailable(f"the server answered {answer.status_code}, but not as Lineal does") from None
+        raise _strange(answer) from None
+    raise problem
+
+
+def _strange(answer: httpx.Response) -> StoreUnavailable:
+    where = answer.url.copy_with(query=None)
+    return StoreUnavailable(f"{where} answered {answer.status_code}, but not as Lineal does; is LINEAL_URL right?")
+
+
+def _read(kind: Any, answer: httpx.Response) -> Any:
+    """What the answer says, as a `kind`."""
+    try:
+        return wire.from_json(kind, answer.json())
+    except (ValueError, InvalidArgument):
+        raise _strange(answer) from None
 
 
 class RemoteBackend(port.Backend):
@@ -130,16 +146,14 @@ def _remote_kinds() -> dict[str, type[Any]]:
 
 
 def _method(declared: Declared) -> Callable[..., Any]:
-    names = list(declared.parameters)
+    signature = inspect.Signature(list(declared.parameters.values()))
     returns = declared.hints["return"]
     method, path = declared.operation.method, API + declared.operation.path
 
     def call(self: _Remote, *given: Any, **named: Any) -> Any:
-        values = {**dict(zip(names, given, strict=False)), **named}
-        if len(given) > len(names) or not values.keys() <= set(names):
-            raise TypeError(f"{declared.noun}.{declared.name} takes {', '.join(names)}")
+        values = dict(signature.bind(*given, **named).arguments)
         for name, value in values.items():
-            if isinstance(value, Mapping):  # refused here, where the value still is what the caller gave
+            if isinstance(value, Mapping) and name != "filters":  # refused while it still is what the caller gave
                 values[name] = check_metadata(value, name, finite=False, max_bytes=_MAX_JSON_BYTES)
         where = path.format(**{name: _quoted(values.pop(name)) for name in declared.in_path})
         if declared.in_body:
@@ -147,7 +161,7 @@ def _method(declared: Declared) -> Callable[..., Any]:
             answer = self._http.ask(method, where, content=body, headers={"Content-Type": "application/json"})
         else:
             answer = self._http.ask(method, where, params=_query(values))
-        return wire.from_json(returns, answer.json())
+        return _read(returns, answer)
 
     call.__name__, call.__doc__ = declared.name, declared.doc
     return call
@@ -175,7 +189,7 @@ def _append(self: _Remote, run_id: str, writer: str, seq: int, batch: Batch) -> 
         content=wire.batch_to_bytes(batch),
         headers={"Content-Type": "application/octet-stream"},
     )
-    return wire.from_json(Heard, answer.json())
+    return _read(Heard, answer)
 
 
 def _manifest(self: _Remote, digest: str) -> Manifest:

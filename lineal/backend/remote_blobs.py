@@ -107,9 +107,9 @@ class _Upload:
             raise DiskFull(f"no space left for an object on its way: {problem.strerror}") from None
 
     def commit(self, key: str) -> None:
-        self._file.seek(0)
-        self._http.ask("PUT", f"/api/v1/objects/{key}", content=self._file.read())
-        self._file.close()
+        with self._file:
+            self._file.seek(0)
+            self._http.ask("PUT", f"/api/v1/objects/{key}", content=self._file.read())
 
     def abort(self) -> None:
         self._file.close()

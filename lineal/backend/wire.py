@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from lineal.core.clock import parse_time
+from lineal.core.clock import aware, parse_time
 from lineal.core.errors import Error, InvalidArgument, InvalidRows
 from lineal.core.metadata import check_metadata, restored
 from lineal.core.plain import plain
@@ -97,11 +98,12 @@ def from_json(kind: Any, value: Any) -> Any:
     from pydantic import ValidationError
 
     try:
-        return _adapter(kind).validate_python(restored(value))
+        found = _adapter(kind).validate_python(restored(value))
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidArgument(f"{where or 'the value'} can't be right: {first['msg']}") from None
+    return aware(found) if isinstance(found, datetime) else found
 
 
 def strict_json(value: Any) -> Any:

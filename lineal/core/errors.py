@@ -120,6 +120,10 @@ class InvalidDigest(Invalid):
     code = "invalid.digest"
 
 
+class InvalidObject(Invalid):
+    code = "invalid.object"
+
+
 class InvalidReference(Invalid):
     code = "invalid.reference"
 

@@ -26,7 +26,7 @@ def test_every_operation_is_on_the_page_with_its_contract_and_permission(ask: As
         ("GET", "/api/v1/runs/nobody", 404, "not_found.run"),
         ("GET", "/api/v1/artifacts/resolve", 422, "invalid.argument"),
         ("GET", "/api/v1/artifacts/resolve?ref=a%20b", 422, "invalid.name"),
-        ("GET", "/api/v1/runs?limit=many", 422, "invalid.argument"),
+        ("GET", "/api/v1/runs/x/rows?limit=many", 422, "invalid.argument"),
         ("PUT", "/api/v1/runs", 405, "invalid.argument"),
         ("POST", "/api/v1/runs", 422, "invalid.argument"),
     ],

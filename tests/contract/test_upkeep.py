@@ -563,7 +563,8 @@ def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_miss
     version = desk.log({"a": "x"})
     desk.log({"a": "x", "b": "y"})
     desk.backend.artifacts.delete("data:v0")
-    missing = desk.backend.blobs.missing
+    blobs = behind(desk.backend).blobs
+    missing = blobs.missing
 
     def seen_just_before_gc(wanted: Collection[Digest]) -> set[Digest]:
         monkeypatch.undo()
@@ -572,7 +573,7 @@ def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_miss
         return answer
 
     for _ in range(2):  # once read from the store, once remembered
-        monkeypatch.setattr(desk.backend.blobs, "missing", seen_just_before_gc)
+        monkeypatch.setattr(blobs, "missing", seen_just_before_gc)
         with pytest.raises(errors.BlobsMissing):
             desk.backend.artifacts.log("data", "dataset", version.digest)
         desk.push({"a": "x"})

@@ -6,13 +6,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from lineal.backend.local.context import Context
+from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
 from lineal.backend.port_runs import Runs
 
 
 class LocalBackend(Backend):
     """One store, as the context sees it."""
+
+    blobs: LocalBlobs
 
     def __init__(self, context: Context, *, url: str) -> None:
         self.url = url
