@@ -27,6 +27,7 @@ ELSEWHERE = {
     "backend/port.py": "test_house.py",  # declarations only: what they promise is tested where they are kept
     "backend/port_runs.py": "test_house.py",
     "backend/operation.py": "test_house.py",
+    "access/": "contract/test_access.py",  # what its own tests leave out
     "registry/": "contract/test_artifacts.py",  # functions on a session that only the use cases call
     "tracking/": "contract/test_runs.py",
     "lineage/edges.py": "contract/test_lineage.py",

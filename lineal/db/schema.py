@@ -7,6 +7,19 @@ from __future__ import annotations
 
 from sqlalchemy import String, Text
 
+from lineal.db.tables.access import (
+    api_keys,
+    audit_log,
+    blob_holders,
+    login_attempts,
+    projects,
+    protected_aliases,
+    roles,
+    sessions,
+    team_members,
+    teams,
+    users,
+)
 from lineal.db.tables.columns import UtcTime, meta, metadata
 from lineal.db.tables.lineage import edges
 from lineal.db.tables.registry import alias_events, aliases, collections, memberships, versions
@@ -27,13 +40,20 @@ __all__ = [
     "UtcTime",
     "alias_events",
     "aliases",
+    "api_keys",
+    "audit_log",
+    "blob_holders",
     "blobs",
     "collections",
     "edges",
+    "login_attempts",
     "memberships",
     "meta",
     "metadata",
     "objects",
+    "projects",
+    "protected_aliases",
+    "roles",
     "run_alerts",
     "run_chunks",
     "run_files",
@@ -42,10 +62,14 @@ __all__ = [
     "run_values",
     "run_writers",
     "runs",
+    "sessions",
+    "team_members",
+    "teams",
+    "users",
     "versions",
 ]
 
-FORMAT = 2
+FORMAT = 3
 
 # Texts are ordered by code point and as long as they are on PostgreSQL too, whatever its database was made with.
 for _table in metadata.tables.values():

@@ -10,10 +10,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from lineal.db.tables.columns import UtcTime, metadata, row_id
@@ -34,6 +36,7 @@ collections = Table(
     Index("collections_by_name", "name"),
 )
 
+# `held` is 1 once its blobs are known to be its project's; docs/decisions/0013-server.md.
 versions = Table(
     "versions",
     metadata,
@@ -54,8 +57,10 @@ versions = Table(
     Column("deleted_at", UtcTime),
     Column("deleted_by", Text),
     Column("purged_at", UtcTime),
+    Column("held", SmallInteger, nullable=False, default=0, server_default="0"),
     UniqueConstraint("collection_id", "number"),
     Index("versions_by_digest", "digest", "collection_id"),
+    Index("versions_unheld", "id", sqlite_where=text("held = 0"), postgresql_where=text("held = 0")),
 )
 
 # A version's place in a line: its own collection's (made with it), and each registry collection it is linked into.
