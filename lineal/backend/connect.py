@@ -88,10 +88,13 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
 
 
 def _upgraded(session: Session) -> None:
+    from lineal.access import projects
+    from lineal.core import clock
     from lineal.tracking import runs, values
 
     runs.see_all(session)
     values.record_all(session)
+    projects.record_all(session, at=clock.now())
 
 
 def _in_memory(settings: Settings) -> Backend:

@@ -23,6 +23,7 @@ from lineal.storage.digest import Digest
 from lineal.storage.manifest import Manifest
 
 if TYPE_CHECKING:  # loaded when a ref is first looked up: a process that only logs needs none of it
+    from lineal.access.model import Caller
     from lineal.registry import collections
     from lineal.registry.aliases import Mover
     from lineal.registry.versions import Placed
@@ -41,6 +42,7 @@ class Context:
     user: str
     host: str
     manifests: Manifests
+    caller: Caller | None = None  # None: opened by folder or database, where everything is allowed
 
     def mover(self, why: str = "", at: datetime | None = None) -> Mover:
         from lineal.registry.aliases import Mover
