@@ -6,6 +6,7 @@ from functools import cached_property
 
 from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
+from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
 from lineal.db.session import Database
 from lineal.storage.blobs import BlobStore
@@ -55,6 +56,12 @@ class LocalBackend(Backend):
         from lineal.backend.local.upkeep import LocalStores
 
         return LocalStores(self._context)
+
+    @cached_property
+    def access(self) -> Access:  # type: ignore[override]
+        from lineal.backend.local.access import LocalAccess
+
+        return LocalAccess(self._context)
 
     def close(self) -> None:
         self._database.close()
