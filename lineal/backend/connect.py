@@ -45,7 +45,7 @@ def _in_database(settings: Settings) -> Backend:
     if not store:
         raise InvalidSettings(f"{shown(settings.url)} holds rows only; set LINEAL_STORE to a place for the bytes")
     blobs = _store(store)
-    return _joined(open_postgres(settings.url, upgraded=_upgraded), blobs, shown(settings.url), settings)
+    return _joined(open_postgres(settings.url), blobs, shown(settings.url), settings)
 
 
 def _store(url: str) -> BlobStore:
@@ -74,15 +74,17 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
 
     folder = folder.absolute()
     _make(folder, "LINEAL_URL")
-    database = open_file(str(folder / "lineal.db"), upgraded=_upgraded)
+    database = open_file(str(folder / "lineal.db"), upgraded=upgraded)
     return _joined(database, FolderStore(folder), str(folder), settings)
 
 
-def _upgraded(session: Session) -> None:
-    from lineal.tracking import runs, values
+def upgraded(session: Session, found: int) -> None:
+    """Fills in what rows of the former format `found` lacked, once their tables are today's."""
+    if found < 2:
+        from lineal.tracking import runs, values
 
-    runs.see_all(session)
-    values.record_all(session)
+        runs.see_all(session)
+        values.record_all(session)
 
 
 def _in_memory(settings: Settings) -> Backend:

@@ -295,6 +295,12 @@ class NewerFormat(Unavailable):
     code = "unavailable.newer_format"
 
 
+class OlderFormat(Unavailable):
+    """A shared database has a former format; whoever runs the servers upgrades it with `lineal server migrate`."""
+
+    code = "unavailable.older_format"
+
+
 class DatabaseBusy(Unavailable):
     code = "unavailable.database_busy"
 
