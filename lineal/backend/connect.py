@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from lineal.db.session import Database, Session
     from lineal.storage.blobs import BlobStore
 
-_DATABASES = ("postgresql://", "postgresql+psycopg://")
+DATABASES = ("postgresql://", "postgresql+psycopg://")
+HTTP = ("http://", "https://")
 _memory: dict[str, tuple[Database, BlobStore]] = {}
 _lock = threading.Lock()
 
@@ -27,11 +28,11 @@ def connect(settings: Settings) -> Backend:
     invalid.settings, unavailable.*, corrupt.database.
     """
     url = settings.url
-    if url.startswith(_DATABASES):
+    if url.startswith(DATABASES):
         return _in_database(settings)
     if url.startswith("memory:"):
         return _in_memory(settings)
-    if url.startswith(("http://", "https://")):
+    if url.startswith(HTTP):
         raise InvalidSettings(f"{shown(url)}: this Lineal can't speak to servers yet; set LINEAL_URL to a folder")
     if "://" in url and not url.startswith("file://"):
         raise InvalidSettings(f"{shown(url)} is not a store that can hold rows too; set LINEAL_URL to a folder")

@@ -249,6 +249,12 @@ class PlanOutdated(Conflict):
     code = "conflict.plan_outdated"
 
 
+class StoreNotEmpty(Conflict):
+    """A backup is restored only where no store is yet."""
+
+    code = "conflict.store_not_empty"
+
+
 class ArtifactLogged(Conflict):
     code = "conflict.artifact_logged"
 
@@ -270,6 +276,10 @@ class CorruptManifest(Corrupt):
 
 class CorruptRows(Corrupt):
     code = "corrupt.rows"
+
+
+class CorruptBackup(Corrupt):
+    code = "corrupt.backup"
 
 
 class CorruptDatabase(Corrupt):

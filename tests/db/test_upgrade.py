@@ -40,11 +40,15 @@ def shape(session: Session) -> Any:
     known = inspect(session)
     found: dict[str, Any] = {}
     for name in known.get_table_names():
-        kept = session.execute(text(f"SELECT wr, strict FROM pragma_table_list('{name}') WHERE schema = 'main'")).one()
+        kept = session.execute(
+            text(f"SELECT wr, strict FROM pragma_table_list('{name}') WHERE schema = 'main'")
+        ).one()
         made = session.scalar(text(f"SELECT sql FROM sqlite_master WHERE name = '{name}'"))
         found[name] = {
             "columns": session.execute(text(f"SELECT * FROM pragma_table_xinfo('{name}')")).all(),
-            "foreign": sorted(r[2:] for r in session.execute(text(f"SELECT * FROM pragma_foreign_key_list('{name}')"))),
+            "foreign": sorted(
+                r[2:] for r in session.execute(text(f"SELECT * FROM pragma_foreign_key_list('{name}')"))
+            ),
             "unique": sorted(tuple(u["column_names"]) for u in known.get_unique_constraints(name)),
             "checks": known.get_check_constraints(name),
             "kept": (*kept, "AUTOINCREMENT" in made),
@@ -151,7 +155,9 @@ def test_all_revisions_from_nothing_make_a_new_store(tmp_path: Path, make_url: C
 
 
 def test_each_format_has_a_revision_and_each_but_todays_a_dump() -> None:
-    assert {f.name for f in FOLDER.glob("*.sqlite.sql")} >= {f"format_{n}.sqlite.sql" for n in range(1, schema.FORMAT)}
+    assert {f.name for f in FOLDER.glob("*.sqlite.sql")} >= {
+        f"format_{n}.sqlite.sql" for n in range(1, schema.FORMAT)
+    }
     revisions = Path(migrations.__file__).parent.glob("versions/format_*.py")
     assert {f.name for f in revisions} == {f"format_{n}.py" for n in range(1, schema.FORMAT + 1)}
 
@@ -204,7 +210,9 @@ def test_threads_upgrade_stores_at_once_and_each_once(tmp_path: Path) -> None:
     told: list[int] = []
 
     def work(number: int) -> None:
-        open_file(str(tmp_path / str(number % 4) / "lineal.db"), upgraded=lambda _, found: told.append(number)).close()
+        open_file(
+            str(tmp_path / str(number % 4) / "lineal.db"), upgraded=lambda _, found: told.append(number)
+        ).close()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))

@@ -10,10 +10,11 @@ from alembic import context
 
 VERSIONS = "lineal_revisions"
 
-context.configure(
-    connection=context.config.attributes["session"],
-    version_table=VERSIONS,
-    transactional_ddl=True,  # SQLite's is, once the driver leaves BEGIN to us
-    transaction_per_migration=False,
-)
-context.run_migrations()
+if hasattr(context, "config"):  # it has one while alembic is at work
+    context.configure(
+        connection=context.config.attributes["session"],
+        version_table=VERSIONS,
+        transactional_ddl=True,  # SQLite's is, once the driver leaves BEGIN to us
+        transaction_per_migration=False,
+    )
+    context.run_migrations()
