@@ -86,6 +86,11 @@ def upgraded(session: Session, found: int) -> None:
 
         runs.see_all(session)
         values.record_all(session)
+    if found < 3:
+        from lineal.access import projects
+        from lineal.core import clock
+
+        projects.record_all(session, at=clock.now())
 
 
 def _in_memory(settings: Settings) -> Backend:

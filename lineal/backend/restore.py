@@ -20,8 +20,8 @@ def restore(settings: Settings, source: Path) -> Backup:
     """What was restored from the backup at `source` into the empty store of `settings`.
 
     The whole file is checked before anything is written. Where it holds bytes, those that the store lacks are written
-    first; where it doesn't, the store must have them. Raises corrupt.backup, conflict.store_not_empty, not_found.blob,
-    unavailable.newer_format, unavailable.older_format.
+    first; where it doesn't, the store must have them. Raises corrupt.backup, conflict.store_not_empty,
+    not_found.blob, unavailable.newer_format, unavailable.older_format.
     """
     with Archive(source) as archive:
         head, seal = archive.check()
@@ -107,16 +107,17 @@ def _complete(archive: Archive, store: BlobStore, objects: Mapping[str, int]) ->
     """Writes the objects that the store lacks and the backup has."""
     there = {stored.key: stored.size for stored in store.list() if stored.key in objects}
     for member in archive.members():
-        if member.key in objects and there.get(member.key) != member.size:
+        key = member.key
+        if key is not None and key in objects and there.get(key) != member.size:
             writer = store.create()
             try:
                 for chunk in archive.chunks(member):
                     writer.write(chunk)
-                writer.commit(member.key)
+                writer.commit(key)
             except BaseException:
                 writer.abort()
                 raise
-            there[member.key] = member.size
+            there[key] = member.size
     if lost := [key for key, size in objects.items() if there.get(key) != size]:
         raise BlobNotFound(
             f"the store at {store.url} lacks {len(lost)} objects that the backup's rows need: {_shown(lost)}; "

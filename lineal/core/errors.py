@@ -153,6 +153,52 @@ class InvalidArgument(Invalid):
     code = "invalid.argument"
 
 
+class InvalidPassword(Invalid):
+    code = "invalid.password"
+
+
+# ---- unauthenticated -----------------------------------------------------------------------------------------
+
+
+class KeyRefused(Unauthenticated):
+    """An API key is unknown, expired, revoked, or its user's who was disabled."""
+
+    code = "unauthenticated.key"
+
+
+class SessionEnded(Unauthenticated):
+    code = "unauthenticated.session"
+
+
+class LoginRefused(Unauthenticated):
+    """The name and the password don't go together, or the set-up token is not the one that was made."""
+
+    code = "unauthenticated.login"
+
+
+# ---- forbidden -----------------------------------------------------------------------------------------------
+
+
+class RoleTooSmall(Forbidden):
+    code = "forbidden.role"
+
+
+class ScopeTooSmall(Forbidden):
+    """The API key is limited to less than its user may do."""
+
+    code = "forbidden.scope"
+
+
+class AliasProtected(Forbidden):
+    code = "forbidden.alias"
+
+
+class CsrfRefused(Forbidden):
+    """A request by a browser's session came without the token that shows that our own page sent it."""
+
+    code = "forbidden.csrf"
+
+
 # ---- not found -----------------------------------------------------------------------------------------------
 
 
@@ -186,6 +232,26 @@ class BlobNotFound(NotFound):
 
 class LinkNotFound(NotFound):
     code = "not_found.link"
+
+
+class UserNotFound(NotFound):
+    code = "not_found.user"
+
+
+class TeamNotFound(NotFound):
+    code = "not_found.team"
+
+
+class KeyNotFound(NotFound):
+    code = "not_found.key"
+
+
+class GrantNotFound(NotFound):
+    code = "not_found.grant"
+
+
+class ProtectionNotFound(NotFound):
+    code = "not_found.protection"
 
 
 # ---- conflict ------------------------------------------------------------------------------------------------
@@ -259,6 +325,24 @@ class ArtifactLogged(Conflict):
     code = "conflict.artifact_logged"
 
 
+class UserExists(Conflict):
+    code = "conflict.user_exists"
+
+
+class TeamExists(Conflict):
+    code = "conflict.team_exists"
+
+
+class LastAdmin(Conflict):
+    """Nobody would be left who may administer the server."""
+
+    code = "conflict.last_admin"
+
+
+class AlreadySetUp(Conflict):
+    code = "conflict.already_set_up"
+
+
 # ---- corrupt -------------------------------------------------------------------------------------------------
 
 
@@ -321,3 +405,9 @@ class MissingDependency(Unavailable):
 
 class ReferenceUnavailable(Unavailable):
     code = "unavailable.reference"
+
+
+class TooManyAttempts(Unavailable):
+    """Somebody tried to sign in too often; `details["retry_after_s"]` says how long to wait."""
+
+    code, http_status = "unavailable.too_many_attempts", 429

@@ -1,8 +1,8 @@
 """Rows as lines that any engine's rows can become again: JSON lists, a value for each column in the table's order.
 
 A moment is in microseconds since 1970, bytes are base64, what is JSON already goes as its own text, and a float
-that is no number as `nan`, `inf` or `-inf`. Lines are in the order of the table's keys, so that the same rows make the
-same lines on SQLite and on PostgreSQL.
+that is no number as `nan`, `inf` or `-inf`. Lines are in the order of the table's keys, so that the same rows make
+the same lines on SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -14,9 +14,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, String, Table, Text, cast, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    cast,
+    select,
+    type_coerce,
+)
 from sqlalchemy import text as sql
-from sqlalchemy import type_coerce
 
 from lineal.core.errors import CorruptBackup
 from lineal.db.schema import UtcTime, meta, metadata

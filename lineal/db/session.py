@@ -137,7 +137,8 @@ def open_file(path: str, *, upgraded: Upgraded | None = None) -> Database:
     """The rows in the SQLite file at `path`, made when it is not there.
 
     A file that may not be written is opened read-only. One of a former format is upgraded, with `upgraded(session,
-    that format)` to fill in what it lacked. Raises unavailable.newer_format, corrupt.database, unavailable.read_only where there is nothing to read either.
+    that format)` to fill in what it lacked. Raises unavailable.newer_format, corrupt.database, and
+    unavailable.read_only where there is nothing to read either.
     """
     folder = os.path.dirname(path)
     writable = os.access(folder, os.W_OK) and (not os.path.exists(path) or os.access(path, os.W_OK))
@@ -231,7 +232,7 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
 
 
 def _ready(database: Database, upgraded: Upgraded | None = None, *, willing: bool = True) -> Database:
-    """The database with its tables made, or refused when it is of a newer format, or an older one to be left alone."""
+    """The database with its tables made, or refused when it is of a newer format, or an older one that stays."""
     if (found := _format(database)) is None:
         with database.begin(alone=True) as session:
             schema.metadata.create_all(session)

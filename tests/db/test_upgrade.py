@@ -33,7 +33,7 @@ _SEQUENCES = "SELECT sequencename, data_type::text, start_value, increment_by FR
 
 
 def shape(session: Session) -> Any:
-    """All that a schema is: columns in their order, types, defaults, keys, constraints, indexes, and how it is kept."""
+    """All that a schema is: columns in order, types, defaults, keys, constraints, indexes, and how it is kept."""
     if session.dialect.name == "postgresql":
         asked = (_COLUMNS, _CONSTRAINTS, _INDEXES, _SEQUENCES)
         return [sorted(map(str, session.execute(text(question)).all())) for question in asked]

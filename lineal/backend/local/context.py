@@ -23,6 +23,7 @@ from lineal.storage.digest import Digest
 from lineal.storage.manifest import Manifest
 
 if TYPE_CHECKING:  # loaded when a ref is first looked up: a process that only logs needs none of it
+    from lineal.access.model import Caller
     from lineal.registry import collections
     from lineal.registry.aliases import Mover
     from lineal.registry.versions import Placed
@@ -40,6 +41,7 @@ class Context:
     project: str | None
     user: str
     host: str
+    caller: Caller | None = None  # None: opened by folder or database, where everything is allowed
     manifests: Manifests = field(init=False)
 
     def __post_init__(self) -> None:
