@@ -59,13 +59,10 @@ def open_local(settings: Settings) -> LocalBackend:
 
 
 def _write(here: LocalBackend, writer: ArchiveWriter, with_bytes: bool) -> Backup:
-    from lineal import __version__
-
     head = {
         "backup": VERSION,
         "format": schema.FORMAT,
         "made_at": clock.format_time(clock.now()),
-        "made_by": __version__,
         "bytes": with_bytes,
         "columns": dump.columns(),
     }

@@ -43,15 +43,15 @@ def restore(settings: Settings, source: Path) -> Backup:
 def _check_format(head: Mapping[str, Any]) -> None:
     if head.get("backup") != VERSION or type(head.get("format")) is not int or type(head.get("bytes")) is not bool:
         raise NewerFormat("the backup is of another kind than this Lineal reads: install the newest one")
-    found, by = head["format"], ascii(head.get("made_by"))[:40]
+    found = head["format"]
     if found > schema.FORMAT:
         raise NewerFormat(
             f"the backup has format {found}; this Lineal reads up to {schema.FORMAT}: install a newer one"
         )
     if found < schema.FORMAT:
         raise OlderFormat(
-            f"the backup has the former format {found}: restore it with the Lineal that made it ({by}), "
-            "then upgrade the store with this one"
+            f"the backup has the former format {found}, this Lineal reads {schema.FORMAT}: restore it with the Lineal "
+            "that made it, then upgrade the store with this one"
         )
     if head.get("columns") != dump.columns():
         raise CorruptBackup(f"the backup says that it has format {found}, but has not its tables")

@@ -1,4 +1,4 @@
-"""Format 3: who may do what: users, teams, projects, roles, keys, sessions, protected aliases, the record, holders."""
+"""Format 3: who may do what: users, teams, projects, roles, keys, sessions, protected aliases, audit, holders."""
 
 from __future__ import annotations
 
