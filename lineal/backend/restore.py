@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DataError, IntegrityError
+
 from lineal.backend.archive import VERSION, Archive, Member, is_key
 from lineal.backend.backup import Backup, open_local
 from lineal.core.errors import BlobNotFound, CorruptBackup, NewerFormat, OlderFormat, StoreNotEmpty
@@ -135,7 +137,12 @@ def _load(archive: Archive, session: Session, counters: Mapping[str, int]) -> No
     known = {table.name: table for table in dump.tables()}
     for member in _parts(archive):
         assert member.table is not None
-        dump.load(session, known[member.table], archive.lines(member))
+        try:
+            dump.load(session, known[member.table], archive.lines(member))
+        except IntegrityError:
+            raise CorruptBackup(f"the backup's rows of {member.table} don't go together with the others") from None
+        except DataError:
+            raise CorruptBackup(f"the backup's {member.table} hold a value that the database refuses") from None
     dump.set_counters(session, counters)
 
 
