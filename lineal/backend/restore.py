@@ -52,8 +52,8 @@ def _check_format(head: Mapping[str, Any]) -> None:
         )
     if found < schema.FORMAT:
         raise OlderFormat(
-            f"the backup has the former format {found}, this Lineal reads {schema.FORMAT}: restore it with the Lineal "
-            "that made it, then upgrade the store with this one"
+            f"the backup has the former format {found}, this Lineal reads {schema.FORMAT}: "
+            "restore it with the Lineal that made it, then upgrade the store with this one"
         )
     if head.get("columns") != dump.columns():
         raise CorruptBackup(f"the backup says that it has format {found}, but has not its tables")

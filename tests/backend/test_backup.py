@@ -191,7 +191,8 @@ while not os.path.exists(os.path.join(folder, "stop")):
     here.runs.start(run, config={"n": number})
     here.runs.append(run, "w", 1, Batch({"history": encode([(s, 1.0, {"a": s}) for s in range(20)])}, 19))
     with Push(here.blobs, cache) as push:
-        entries = [push.data("a", run.encode() * 50_000 if number % 3 == 0 else run.encode()), push.data("b", b"same")]
+        data = run.encode() * (50_000 if number % 3 == 0 else 1)
+        entries = [push.data("a", data), push.data("b", b"same")]
         digest = digests.format(push.manifest(Manifest(entries)))
     here.artifacts.log("shared", "dataset", digest, run_id=run, aliases=["best"])
     here.artifacts.use("shared:best", run)

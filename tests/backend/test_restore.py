@@ -66,7 +66,7 @@ def assert_same(one: Settings, two: Settings, cache: Cache, work: Path) -> None:
             (
                 [here.artifacts.list_versions(name, deleted=True) for name in ("digits", "registry/digits")],
                 here.artifacts.resolve("registry/digits:production"),
-                [run for run in runs],
+                list(runs),
                 [here.runs.rows(run.id) for run in runs if run.id != "r2"],
                 here.runs.list(filters={"config.lr": 0.5}).runs,
             )
