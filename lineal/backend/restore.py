@@ -33,10 +33,10 @@ def restore(settings: Settings, source: Path) -> Backup:
         if head["bytes"] is True:
             _check_bytes(archive, objects)
         with closing(open_local(settings)) as here:
-            with here.database.read() as session:
+            with here.context.database.read() as session:
                 _refuse_unless_empty(session)
             _complete(archive, here.blobs.store, objects)
-            with here.database.begin(alone=True) as session:
+            with here.context.database.begin(alone=True) as session:
                 _refuse_unless_empty(session)
                 _load(archive, session, seal["counters"])
     return told

@@ -24,7 +24,7 @@ def assert_works(where: Settings) -> None:
     here = open_local(where)
     assert [run.id for run in here.runs.list(filters={"config.lr": 0.5}).runs] == ["r1"]
     assert here.artifacts.resolve("digits:best").number == 0
-    with here.database.read() as session:
+    with here.context.database.read() as session:
         found = session.exec_driver_sql("SELECT entity, project, visibility FROM projects ORDER BY project").all()
     assert ("local", "vision", "team") in [tuple(row) for row in found]
     here.runs.start("new")
