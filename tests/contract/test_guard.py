@@ -1,4 +1,4 @@
-"""What a server's callers may and may not do, by role and operation, whatever way they come; and what is on record."""
+"""What a server's callers may and may not do, by role and operation, whatever way they come; and the record of it."""
 
 from __future__ import annotations
 
