@@ -188,8 +188,10 @@ def own_server() -> Iterator[Server]:
     server = Server(folder)
     try:
         server.start()
-        yield server
-        server.stop()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

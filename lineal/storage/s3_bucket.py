@@ -210,11 +210,14 @@ class Bucket:
         pages = self.client.get_paginator("list_parts")
         with self._translated(key):
             found = [
-                Part(part["PartNumber"], part["Size"], part["ETag"], _digest(part.get("ChecksumSHA256")))
+                (part["LastModified"], _part(part))
                 for page in pages.paginate(**self._at(key), UploadId=upload_id)
                 for part in page.get("Parts", ())
             ]
-        return sorted(found)
+        latest = {
+            part.number: part for _, part in sorted(found, key=lambda one: one[0])
+        }  # one sent twice is listed twice
+        return sorted(latest.values())
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Makes the parts, in this order, one object; give each its `sha256`, which some S3s demand and don't tell.
@@ -344,6 +347,10 @@ def _whole(body: Any) -> bytes:
 
 def _text(digest: Digest) -> str:
     return base64.b64encode(digest).decode()
+
+
+def _part(told: Mapping[str, Any]) -> Part:
+    return Part(told["PartNumber"], told["Size"], told["ETag"], _digest(told.get("ChecksumSHA256")))
 
 
 def _digest(text: str | None) -> Digest | None:
