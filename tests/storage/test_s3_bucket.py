@@ -363,7 +363,9 @@ def refusal(status: str, code: str) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
 
 
-WHOLE = b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 10\r\nConnection: close\r\n\r\n0123456789"
+WHOLE = b"\r\n".join(
+    [b"HTTP/1.1 206 Partial", b"Content-Range: bytes 0-9/10", b"Content-Length: 10", b"Connection: close", b"", DATA]
+)
 
 
 def test_an_s3_that_is_full_is_told(answers, bucket: Bucket) -> None:  # type: ignore[no-untyped-def]
