@@ -16,7 +16,7 @@ from lineal.storage.blobs import BlobStore, is_temporary, object_key
 from lineal.storage.s3 import PART_BYTES, WHOLE_BYTES, S3Store, part_bytes
 from lineal.storage.s3_bucket import new_client
 from tests.processes import Child, RunChild
-from tests.s3 import Endpoint
+from tests.seaweed import Endpoint
 from tests.stores import digest_of
 
 MIB = 1 << 20

@@ -17,7 +17,7 @@ import pytest
 from lineal.core.errors import BlobNotFound, DigestMismatch, DiskFull, ReadOnly, StoreUnavailable
 from lineal.storage.s3_bucket import Bucket, Head, Part, Presigned, new_client, shared_client
 from tests.processes import RunChild
-from tests.s3 import Endpoint
+from tests.seaweed import Endpoint
 from tests.stores import digest_of
 
 DATA = b"0123456789"
