@@ -13,12 +13,22 @@ from urllib.parse import quote, unquote, urlsplit
 from lineal.core.errors import DigestMismatch, Error, SourceChanged, StoreUnavailable
 from lineal.storage import copies
 from lineal.storage import digest as digests
-from lineal.storage.blobs import OBJECTS, PACKS, TEMPORARY, BlobStore, ObjectWriter, StoredObject, is_temporary
+from lineal.storage.blobs import (
+    OBJECTS,
+    PACKS,
+    TEMPORARY,
+    BlobStore,
+    ObjectWriter,
+    StoredObject,
+    is_temporary,
+    translated,
+)
 from lineal.storage.digest import Digest
 from lineal.storage.parallel import in_order, ranges
 from lineal.storage.s3_bucket import Bucket, Part
 
 WHOLE_BYTES = 16 << 20
+PACK_BYTES = 48 << 20
 PART_BYTES = 8 << 20
 _MAX_PARTS = 10_000
 _AT_ONCE = 6
@@ -144,28 +154,40 @@ def _put_parts(bucket: Bucket, key: str, descriptor: int, size: int, sums: list[
 
 
 class _S3Writer:
-    """Spools the bytes, on disk where they are many, and sends them once their key is known."""
+    """Holds the bytes, on disk where they are many, and sends them once their key is known: a pack by one request."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=WHOLE_BYTES)  # noqa: SIM115 - by commit/abort
+        self._held = bytearray()
+        self._file: IO[bytes] | None = None
         self._size = 0
 
     def write(self, data: bytes | memoryview) -> None:
-        self._size += self._file.write(data)
+        self._held += data
+        self._size += len(data)
+        if self._file is not None or self._size > PACK_BYTES:
+            self._spill()
+
+    def _spill(self) -> None:
+        with translated("a blob"):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by commit and abort
+            self._file.write(self._held)
+        self._held.clear()
 
     def commit(self, key: str) -> None:
-        if self._size <= WHOLE_BYTES:
-            self._file.seek(0)
-            data = self._file.read()
-            self._bucket.put(key, data, digests.of_bytes(data))
+        if self._file is None:
+            self._bucket.put(key, self._held, digests.of_bytes(self._held))
         else:
-            self._file.flush()
+            with translated("a blob"):
+                self._file.flush()
             _put_parts(self._bucket, key, self._file.fileno(), self._size, None)
-        self._file.close()
+        self.abort()
 
     def abort(self) -> None:
-        self._file.close()
+        self._held = bytearray()
+        if self._file is not None:
+            self._file.close()
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from lineal.core.errors import BlobNotFound, MissingDependency, SourceChanged, StoreUnavailable
 from lineal.storage import digest as digests
 from lineal.storage.blobs import BlobStore, is_temporary, object_key
-from lineal.storage.s3 import PART_BYTES, WHOLE_BYTES, S3Store, part_bytes
+from lineal.storage.s3 import PACK_BYTES, PART_BYTES, WHOLE_BYTES, S3Store, part_bytes
 from lineal.storage.s3_bucket import new_client
 from tests.processes import Child, RunChild
 from tests.seaweed import Endpoint
@@ -91,9 +91,9 @@ except MissingDependency as problem:
 # ---- writing -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, WHOLE_BYTES, WHOLE_BYTES + 1, len(LARGE)])
+@pytest.mark.parametrize("size", [0, 1, WHOLE_BYTES, WHOLE_BYTES + 1, len(LARGE), PACK_BYTES + 1])
 def test_an_object_of_any_size_is_written_and_read_whole(store: S3Store, size: int, tmp_path: Path) -> None:
-    data = LARGE[:size]
+    data = (LARGE * 2)[:size]
     assert whole(store, write(store, data)) == data
     (tmp_path / "file").write_bytes(data)
     keys: list[str] = []
