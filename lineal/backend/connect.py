@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.backend.port import Backend
-from lineal.core.errors import InvalidSettings, ReadOnly, StoreUnavailable
+from lineal.core.errors import InvalidSettings, MissingDependency, ReadOnly, StoreUnavailable
 from lineal.core.settings import Settings, shown
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ _lock = threading.Lock()
 
 
 def connect(settings: Settings) -> Backend:
-    """The backend at `settings.url`: a folder, a PostgreSQL database, or `memory:`, which ends with the process.
+    """The backend at `settings.url`: a folder, a server (`https://`), a PostgreSQL database, or `memory:`, which
+    ends with the process.
 
     A database holds the rows alone; its bytes are at `settings.store`. What isn't there yet is made. Raises
     invalid.settings, unavailable.*, corrupt.database.
@@ -32,10 +33,18 @@ def connect(settings: Settings) -> Backend:
     if url.startswith("memory:"):
         return _in_memory(settings)
     if url.startswith(("http://", "https://")):
-        raise InvalidSettings(f"{shown(url)}: this Lineal can't speak to servers yet; set LINEAL_URL to a folder")
+        return _at_server(settings)
     if "://" in url and not url.startswith("file://"):
         raise InvalidSettings(f"{shown(url)} is not a store that can hold rows too; set LINEAL_URL to a folder")
     return _in_folder(Path(url.removeprefix("file://")).expanduser(), settings)
+
+
+def _at_server(settings: Settings) -> Backend:
+    try:
+        from lineal.backend.remote import RemoteBackend
+    except ImportError:
+        raise MissingDependency("speaking to a server needs httpx: pip install httpx") from None
+    return RemoteBackend(settings)
 
 
 def _in_database(settings: Settings) -> Backend:
@@ -101,13 +110,10 @@ def _in_memory(settings: Settings) -> Backend:
 
 def _joined(database: Database, store: BlobStore, url: str, settings: Settings) -> Backend:
     from lineal.backend.local.backend import LocalBackend
+    from lineal.backend.local.context import Context, LocalBlobs, Manifests
 
-    return LocalBackend(
-        database,
-        store,
-        url=url,
-        entity=settings.entity,
-        project=settings.project,
-        user=settings.user,
-        host=settings.host,
+    blobs = LocalBlobs(database, store)
+    context = Context(
+        database, blobs, settings.entity, settings.project, settings.user, settings.host, Manifests(blobs)
     )
+    return LocalBackend(context, url=url)

@@ -93,7 +93,7 @@ class Runs:
         """The run with that id. Raises not_found.run."""
         raise NotImplementedError
 
-    @operation("GET", "/runs", needs="read")
+    @operation("POST", "/runs/search", needs="read")
     def list(
         self,
         *,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from lineal.core.clock import parse_time
-from lineal.core.errors import Error
+from lineal.core.clock import aware, parse_time
+from lineal.core.errors import Error, InvalidArgument, InvalidRows
 from lineal.core.metadata import check_metadata, restored
 from lineal.core.plain import plain
 from lineal.tracking.model import Alert, Batch, RunFile
@@ -58,3 +62,58 @@ def batch_from_json(facts: Mapping[str, Any], rows: Mapping[Any, bytes]) -> Batc
     files = [RunFile(file["path"], file["digest"], file["size"]) for file in told.get("files", ())]
     alerts = [Alert(**{**alert, "at": parse_time(alert["at"])}) for alert in told.get("alerts", ())]
     return Batch(**{**told, "rows": dict(rows), "files": files, "alerts": alerts})
+
+
+def batch_to_bytes(batch: Batch) -> bytes:
+    """The batch whole: a line of JSON, then its rows. Inverse of `batch_from_bytes`."""
+    head = {"facts": batch_to_json(batch), "rows": [[stream, len(data)] for stream, data in batch.rows.items()]}
+    return b"".join([json.dumps(head, separators=(",", ":")).encode(), b"\n", *batch.rows.values()])
+
+
+def batch_from_bytes(data: bytes) -> Batch:
+    """The batch in `data`. Raises invalid.rows."""
+    line, _, rest = data.partition(b"\n")
+    try:
+        head = json.loads(line)
+        rows, at = {}, 0
+        for stream, length in head["rows"]:
+            rows[stream] = rest[at : at + length]
+            at += length
+        if at != len(rest):
+            raise ValueError("it is longer or shorter than it says")
+        return batch_from_json(head["facts"], rows)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise InvalidRows(f"a batch that can't be read: {problem}") from None
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """The value of the type `kind` that `value`, as `strict_json` made it, stands for. Raises invalid.argument."""
+    from pydantic import ValidationError
+
+    try:
+        found = _adapter(kind).validate_python(restored(value))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidArgument(f"{where or 'the value'} can't be right: {first['msg']}") from None
+    return aware(found) if isinstance(found, datetime) else found
+
+
+def strict_json(value: Any) -> Any:
+    """`value` as `to_json` has it, with NaN and infinities as `{"$float": "nan"}`, which every JSON reader takes."""
+    return _finite(to_json(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"$float": str(value)}
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value

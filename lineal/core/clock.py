@@ -36,11 +36,15 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def aware(moment: datetime) -> datetime:
+    """The moment in UTC; one without a zone is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def parse_time(text: str) -> datetime:
     """The moment that an RFC 3339 or ISO 8601 text names; one without a zone is taken as UTC."""
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return aware(datetime.fromisoformat(text.strip()))
     except (ValueError, OverflowError):
         raise InvalidArgument(f"{text!r} is not a time; write it like 2026-05-01T12:00Z") from None
 

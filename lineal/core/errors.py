@@ -78,6 +78,13 @@ class Unavailable(Error):
     code, http_status, exit_code = "unavailable", 503, 7
 
 
+# ---- forbidden -----------------------------------------------------------------------------------------------
+
+
+class ForbiddenHost(Forbidden):
+    code = "forbidden.host"
+
+
 # ---- invalid -------------------------------------------------------------------------------------------------
 
 
@@ -111,6 +118,10 @@ class InvalidManifest(Invalid):
 
 class InvalidDigest(Invalid):
     code = "invalid.digest"
+
+
+class InvalidObject(Invalid):
+    code = "invalid.object"
 
 
 class InvalidReference(Invalid):

@@ -68,6 +68,11 @@ def add(
     return set() if made == len(rows) else _drop_redundant(session, places, ids)
 
 
+def has_object(session: Session, key: str) -> bool:
+    """Whether the object is known."""
+    return session.execute(select(objects.c.id).where(objects.c.key == key)).first() is not None
+
+
 def forget(session: Session, digests: Collection[Digest]) -> None:
     """Removes the blobs' rows; their objects' rows stay until `forget_objects`."""
     if digests:

@@ -31,8 +31,6 @@ def to(tmp_path: Path) -> Iterator[Connect]:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://example.org",
-        "https://example.org/x",
         "s3://bucket/x",
         "gs://bucket",
         "ftp://host/x",

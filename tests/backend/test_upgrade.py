@@ -74,7 +74,7 @@ def test_runs_and_versions_are_kept(backend: Backend, tmp_path: Path) -> None:
 
 
 def test_runs_that_were_left_running_do_not_run_for_ever(backend: Backend) -> None:
-    with backend._database.begin() as session:  # type: ignore[attr-defined]
+    with backend.context.database.begin() as session:  # type: ignore[attr-defined]
         (seen,) = session.execute(schema.runs.select().where(schema.runs.c.run_id == "r2")).all()
         assert seen.seen_at == seen.created_at
         session.execute(schema.runs.update().values(seen_at=seen.created_at.replace(year=2020)))

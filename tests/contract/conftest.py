@@ -21,6 +21,7 @@ from lineal.storage import sources
 from lineal.storage.cache import Cache
 from lineal.storage.manifest import Entry, Manifest
 from lineal.storage.transfer import Push
+from tests import server
 
 Files = Mapping[str, bytes | str]
 Opener = Callable[..., Backend]
@@ -40,7 +41,13 @@ def postgres_opener(tmp_path: Path, request: pytest.FixtureRequest) -> Opener:
     return lambda **given: connect(settings.load(tmp_path, url=url, store=str(tmp_path / "store"), **given))
 
 
-OPENERS = {"folder": folder_opener, "memory": memory_opener, "postgres": postgres_opener}
+def server_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
+    """A real server over real HTTP, with a store in a folder of its own."""
+    url = server.start(tmp_path / "served")
+    return lambda **given: connect(settings.load(tmp_path, url=url, **given))
+
+
+OPENERS = {"folder": folder_opener, "memory": memory_opener, "postgres": postgres_opener, "server": server_opener}
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,7 @@ def open_desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     for desk in opened:
         desk.backend.close()
         desk.cache.close()
+    server.stop()
 
 
 @pytest.fixture

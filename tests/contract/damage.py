@@ -4,13 +4,20 @@ import os
 import stat
 import time
 
+from lineal.backend.local.backend import LocalBackend
 from lineal.backend.port import Backend
 from lineal.storage.blobs import BlobStore, Place
 from lineal.storage.digest import Digest
+from tests import server
+
+
+def behind(backend: Backend) -> LocalBackend:
+    """The backend itself, or the one that its server serves."""
+    return backend if isinstance(backend, LocalBackend) else server.served()
 
 
 def keys(backend: Backend) -> set[str]:
-    return {stored.key for stored in backend.blobs.store.list()}
+    return {stored.key for stored in behind(backend).blobs.store.list()}
 
 
 def place_of(backend: Backend, digest: Digest) -> Place:
@@ -20,9 +27,10 @@ def place_of(backend: Backend, digest: Digest) -> Place:
 def flip_blob(backend: Backend, digest: Digest) -> None:
     """Changes one bit in the middle of the blob's stored bytes."""
     place = place_of(backend, digest)
-    data = bytearray(whole(backend.blobs.store, place.key))
+    store = behind(backend).blobs.store
+    data = bytearray(whole(store, place.key))
     data[place.offset + place.length // 2] ^= 1
-    overwrite(backend.blobs.store, place.key, bytes(data))
+    overwrite(store, place.key, bytes(data))
 
 
 def whole(store: BlobStore, key: str) -> bytes:
@@ -53,3 +61,8 @@ def age(store: BlobStore, key: str, seconds: int) -> None:
     from datetime import UTC, datetime
 
     store.fs.store[f"{store.root}/{key}"].created = datetime.fromtimestamp(then, UTC)
+
+
+def forget(backend: Backend) -> None:
+    """Lets the process behind the backend remember no manifest, as after a restart."""
+    behind(backend).context.manifests.forget()

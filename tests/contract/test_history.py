@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from lineal.backend.local import record
-from lineal.backend.local.backend import LocalBackend
 from lineal.core import errors
 from lineal.core.clock import new_run_id
 from lineal.tracking import parts, runs, streams
@@ -18,7 +17,7 @@ from lineal.tracking.model import Batch
 from lineal.tracking.rows import MAX_STEP, Row, encode
 
 from .conftest import Desk
-from .damage import flip_blob
+from .damage import behind, flip_blob
 
 Open = Callable[..., Desk]
 Values = dict[str, Any]
@@ -98,9 +97,9 @@ def test_a_taken_batch_that_is_large_changes_nothing_either(desk: Desk, monkeypa
     monkeypatch.setattr(record, "_TAIL_CHUNKS", 0)
     desk.run("r1")
     put(desk, "r1", 1, (0, {"a": 1}))
-    before = {stored.key for stored in desk.backend.blobs.store.list()}
+    before = {stored.key for stored in behind(desk.backend).blobs.store.list()}
     put(desk, "r1", 1, (0, {"a": 2}))
-    assert {stored.key for stored in desk.backend.blobs.store.list()} == before
+    assert {stored.key for stored in behind(desk.backend).blobs.store.list()} == before
     assert curve(desk, "r1") == [(0, 1)]
 
 
@@ -245,10 +244,10 @@ def test_many_small_batches_become_few_files(desk: Desk, monkeypatch: pytest.Mon
     desk.run("r1")
     for step in range(150):
         say(desk, "r1", (step, {"a": step}))
-    assert len(list(desk.backend.blobs.store.list())) < 25
+    assert len(list(behind(desk.backend).blobs.store.list())) < 25
     assert curve(desk, "r1") == [(step, step) for step in range(150)]
     desk.backend.runs.finish("r1")
-    assert len(list(desk.backend.blobs.store.list())) == 1
+    assert len(list(behind(desk.backend).blobs.store.list())) == 1
     assert curve(desk, "r1") == [(step, step) for step in range(150)]
 
 
@@ -364,12 +363,11 @@ def test_a_rewound_run_goes_on_from_the_step(desk: Desk) -> None:
 
 def record_of(desk: Desk, run: str) -> dict[bool, list[list[tuple[str, int]]]]:
     """What the run's files hold: of those that are seen and those that are hidden, the points of each."""
-    assert isinstance(desk.backend, LocalBackend)
     found: dict[bool, list[list[tuple[str, int]]]] = {False: [], True: []}
-    with desk.backend._database.read() as session:
+    with behind(desk.backend).context.database.read() as session:
         files = streams.list_parts(session, runs.get(session, run).id, "history")
     for file in files:
-        source = desk.backend.runs._open(desk.backend.blobs.find([file.digest])[file.digest].key)  # type: ignore[attr-defined]
+        source = behind(desk.backend).runs._open(behind(desk.backend).blobs.find([file.digest])[file.digest].key)  # type: ignore[attr-defined]
         table = source.read().to_pydict()
         found[file.hidden].append([p for p in zip(table["key"], table["step"], strict=True) if p[0] != "_timestamp"])
     return found
@@ -470,11 +468,10 @@ def test_a_run_with_rows_or_forks_or_a_parent_can_not_become_a_fork(desk: Desk) 
 
 def damaged(desk: Desk) -> None:
     """A run `r1` with its first file damaged, and the others sound."""
-    assert isinstance(desk.backend, LocalBackend)
     desk.run("r1")
     for step in range(4):
         say(desk, "r1", (step, {"a": step}))
-    with desk.backend._database.read() as session:
+    with behind(desk.backend).context.database.read() as session:
         (file, *_) = streams.list_parts(session, runs.get(session, "r1").id, "history")
     flip_blob(desk.backend, file.digest)
 

@@ -14,7 +14,7 @@ from lineal.storage import digest as digests
 from lineal.storage.manifest import Entry, Reference
 
 from .conftest import Desk
-from .damage import flip_blob
+from .damage import flip_blob, forget
 
 Open = Callable[..., Desk]
 
@@ -405,11 +405,10 @@ def test_a_verified_audit_reads_every_byte_and_finds_a_flipped_one(line: Desk) -
     assert lineage.audit("model").verification is None
 
 
-def test_an_audit_of_what_came_from_a_version_with_a_damaged_manifest_says_so(
-    line: Desk, open_desk: Callable[..., Desk]
-) -> None:
+def test_an_audit_of_what_came_from_a_version_with_a_damaged_manifest_says_so(line: Desk) -> None:
     flip_blob(line.backend, digests.parse(line.backend.artifacts.resolve("set").digest))
-    audit = open_desk().backend.lineage.audit("model")  # which remembers no manifest
+    forget(line.backend)
+    audit = line.backend.lineage.audit("model")
     assert [f.subject for f in audit.findings if f.code == "corrupt"] == ["local/default/set:v0"]
     assert [v.name for v in audit.versions] == ["raw:v0", "set:v0", "model:v0"]
 

@@ -43,7 +43,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "postgres":
         given = {"url": new_database(shared_url()), "store": given["url"]}
     backend = connect(settings.load(folder, user="ada", project="p", cache_dir=str(folder / "cache"), **given))
-    database = backend._database  # type: ignore[attr-defined]
+    database = backend.context.database  # type: ignore[attr-defined]
     with database.begin() as session:
         fill(session)
     with database.begin() as session:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from lineal.backend.local.backend import LocalBackend
 from lineal.core import clock, errors
 from lineal.db.schema import run_chunks
 from lineal.storage import digest as digests
@@ -16,7 +15,7 @@ from lineal.tracking.model import CRASHED_AFTER_S, Batch, Heard, RunFile
 from lineal.tracking.rows import encode
 
 from .conftest import Desk
-from .damage import flip_blob, keys
+from .damage import behind, flip_blob, keys
 
 Open = Callable[..., Desk]
 nan, inf = math.nan, math.inf
@@ -352,7 +351,7 @@ def test_garbage_collection_keeps_what_a_run_recorded_until_the_run_is_deleted(d
     assert desk.backend.store.fsck().problems == ()
     desk.backend.runs.delete("r1")
     collect(desk)
-    assert list(desk.backend.blobs.store.list()) == []
+    assert list(behind(desk.backend).blobs.store.list()) == []
     assert desk.backend.store.fsck().problems == ()
 
 
@@ -369,7 +368,7 @@ def test_a_file_that_takes_the_place_of_another_meanwhile_is_no_garbage(desk: De
     file = recorded(desk)
     new = RunFile(file.path, desk.push_bytes(b"newer"), 5)
     plan = desk.backend.store.plan_gc(grace_s=0)
-    store = desk.backend.blobs.store
+    store = behind(desk.backend).blobs.store
     listed = store.list
 
     def list_late() -> Any:
@@ -395,18 +394,17 @@ def test_a_check_names_the_runs_that_lost_something(desk: Desk) -> None:
     assert (problem.subject, problem.repaired) == ("local/default/r1", False)
     assert "media/a.txt" in problem.text
     for key in keys(desk.backend):
-        desk.backend.blobs.store.delete(key)
+        behind(desk.backend).blobs.store.delete(key)
     (problem,) = [p for p in desk.backend.store.fsck().problems if p.code == "damaged_run"]
     assert "media/a.txt" in problem.text
     assert "rows of its history" in problem.text
 
 
 def test_a_check_names_rows_that_came_in_and_can_not_be_read(desk: Desk) -> None:
-    assert isinstance(desk.backend, LocalBackend)
     desk.run("r1")
     desk.backend.runs.append("r1", "p1", 1, Batch({"console": encode([(0, 0.0, {"a": 1})])}))
     assert desk.backend.store.fsck().problems == ()
-    with desk.backend._database.begin() as session:
+    with behind(desk.backend).context.database.begin() as session:
         session.execute(run_chunks.update().values(data=b"\0"))
     (problem,) = desk.backend.store.fsck().problems
     assert (problem.code, problem.subject) == ("damaged_run", "local/default/r1")

@@ -15,7 +15,7 @@ from lineal.storage.digest import Digest
 from lineal.storage.pull import pull
 
 from .conftest import Desk
-from .damage import age, flip_blob, keys, overwrite, place_of, whole
+from .damage import age, behind, flip_blob, keys, overwrite, place_of, whole
 
 Open = Callable[..., Desk]
 DAY_S = 86_400
@@ -55,11 +55,9 @@ def sound(desk: Desk) -> bool:
 
 def forget_index(backend: Backend) -> None:
     """Loses the rows of blobs and objects, as a restored database might."""
-    from lineal.backend.local.backend import LocalBackend
     from lineal.storage import index
 
-    assert isinstance(backend, LocalBackend)
-    with backend._database.begin() as session:
+    with behind(backend).context.database.begin() as session:
         index.clear(session)
 
 
@@ -201,7 +199,7 @@ def test_what_happens_while_gc_looks_is_noticed_before_it_deletes(
     desk.backend.artifacts.change("data:v0", ttl_s=0)
     desk.log("y")
     desk.run("r")
-    kept, objects = desk.backend.artifacts, desk.backend.blobs.store
+    kept, objects = desk.backend.artifacts, behind(desk.backend).blobs.store
     plan = desk.backend.store.plan_gc(grace_s=DAY_S)
     look = objects.list
 
@@ -234,10 +232,10 @@ def test_bytes_are_really_freed(desk: Desk, tmp_path: Path) -> None:
     (folder / "small").write_bytes(os.urandom(500))
     desk.backend.artifacts.log("data", "dataset", desk.push_folder(folder))
     desk.log("newer")
-    before = sum(stored.size for stored in desk.backend.blobs.store.list())
+    before = sum(stored.size for stored in behind(desk.backend).blobs.store.list())
     desk.backend.artifacts.delete("data:v0")
     plan = collect(desk)
-    after = sum(stored.size for stored in desk.backend.blobs.store.list())
+    after = sum(stored.size for stored in behind(desk.backend).blobs.store.list())
     assert before - after >= 200_500
     assert abs(plan.freed_bytes - (before - after)) < 1000
     assert sound(desk)
@@ -322,7 +320,7 @@ def test_strays_are_garbage_and_no_damage(desk: Desk) -> None:
     desk.log("x")
     strays = {"objects/.new-half", "packs/torn.pack", "objects/ab/nothing"}
     for key in strays:
-        overwrite(desk.backend.blobs.store, key, b"half a file")
+        overwrite(behind(desk.backend).blobs.store, key, b"half a file")
     check = desk.backend.store.fsck()
     assert (check.problems, set(check.garbage)) == ((), strays)
     assert desk.backend.store.fsck(repair=True).problems == ()
@@ -331,7 +329,7 @@ def test_strays_are_garbage_and_no_damage(desk: Desk) -> None:
 def test_old_strays_are_collected_and_young_ones_wait_whatever_the_grace_period(desk: Desk) -> None:
     """A young stray may be an object that a writer has just written and is about to make known."""
     desk.log("x")
-    store = desk.backend.blobs.store
+    store = behind(desk.backend).blobs.store
     for key in ("objects/.new-old", "objects/.new-young"):
         overwrite(store, key, b"half a file")
     age(store, "objects/.new-old", 2 * DAY_S)
@@ -370,7 +368,7 @@ def test_fsck_finds_a_lost_object(desk: Desk, tmp_path: Path) -> None:
     data = os.urandom(5000)
     (tmp_path / "in/large").write_bytes(data)
     desk.backend.artifacts.log("data", "dataset", desk.push_folder(tmp_path / "in"))
-    desk.backend.blobs.store.delete(place_of(desk.backend, digests.of_bytes(data)).key)
+    behind(desk.backend).blobs.store.delete(place_of(desk.backend, digests.of_bytes(data)).key)
     check = desk.backend.store.fsck()
     assert codes(check) == {"lost_blob", "damaged_version"}
     assert named(check) == {"local/default/data:v0"}
@@ -379,8 +377,8 @@ def test_fsck_finds_a_lost_object(desk: Desk, tmp_path: Path) -> None:
 def test_fsck_finds_a_truncated_pack(desk: Desk) -> None:
     desk.log({"a": b"a" * 1000, "b": b"b" * 1000})
     key = place_of(desk.backend, digests.of_bytes(b"b" * 1000)).key
-    data = whole(desk.backend.blobs.store, key)
-    overwrite(desk.backend.blobs.store, key, data[:1500])
+    data = whole(behind(desk.backend).blobs.store, key)
+    overwrite(behind(desk.backend).blobs.store, key, data[:1500])
     check = desk.backend.store.fsck()
     assert {"damaged_blob"} < codes(check)
     assert named(check) == {"local/default/data:v0"}
@@ -442,12 +440,10 @@ def test_a_repair_adopts_blobs_that_the_index_had_lost(desk: Desk, tmp_path: Pat
 def test_a_repair_mends_an_index_that_describes_a_blob_wrongly(desk: Desk, tmp_path: Path) -> None:
     from sqlalchemy import update
 
-    from lineal.backend.local.backend import LocalBackend
     from lineal.db.schema import blobs
 
-    assert isinstance(desk.backend, LocalBackend)
     desk.log({"a": "x", "b": "y"})
-    with desk.backend._database.begin() as session:
+    with behind(desk.backend).context.database.begin() as session:
         wrong = update(blobs).where(blobs.c.digest == digests.of_bytes(b"x")).values(fast=b"0" * 16, size=7)
         session.execute(wrong)
     assert codes(desk.backend.store.fsck()) == {"index_mismatch", "damaged_version"}
@@ -476,7 +472,7 @@ def test_a_rebuild_leaves_out_what_is_damaged_and_names_whose_it_was(desk: Desk,
     desk.log({"a": "x" * 100, "b": "y" * 100})
     desk.log("fine", "other")
     flip_blob(desk.backend, digests.of_bytes(b"x" * 100))
-    overwrite(desk.backend.blobs.store, "packs/torn.pack", b"LNLPACK1 torn")
+    overwrite(behind(desk.backend).blobs.store, "packs/torn.pack", b"LNLPACK1 torn")
     check = desk.backend.store.fsck(rebuild=True)
     assert {"damaged_blob", "damaged_pack", "damaged_version"} == codes(check)
     assert named(check) == {"local/default/data:v0"}
@@ -488,7 +484,7 @@ def test_a_rebuild_leaves_out_what_is_damaged_and_names_whose_it_was(desk: Desk,
 def test_a_rebuild_of_a_store_with_the_same_blob_twice_keeps_one(desk: Desk) -> None:
     desk.log({"a": "x"})
     place = place_of(desk.backend, digests.of_bytes(b"x"))
-    overwrite(desk.backend.blobs.store, "packs/copy.pack", whole(desk.backend.blobs.store, place.key))
+    overwrite(behind(desk.backend).blobs.store, "packs/copy.pack", whole(behind(desk.backend).blobs.store, place.key))
     check = desk.backend.store.fsck(rebuild=True)
     assert check.problems == ()
     assert len(check.garbage) == 1
@@ -545,7 +541,7 @@ def test_a_gc_that_another_one_overtakes_gives_up(desk: Desk, monkeypatch: pytes
     desk.log(kept)
     desk.backend.artifacts.delete("data:v0")
     plan = desk.backend.store.plan_gc(grace_s=0)
-    objects = desk.backend.blobs.store
+    objects = behind(desk.backend).blobs.store
     look, create = objects.list, objects.create
 
     def overtaken(*_: object) -> object:
@@ -567,7 +563,8 @@ def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_miss
     version = desk.log({"a": "x"})
     desk.log({"a": "x", "b": "y"})
     desk.backend.artifacts.delete("data:v0")
-    missing = desk.backend.blobs.missing
+    blobs = behind(desk.backend).blobs
+    missing = blobs.missing
 
     def seen_just_before_gc(wanted: Collection[Digest]) -> set[Digest]:
         monkeypatch.undo()
@@ -576,7 +573,7 @@ def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_miss
         return answer
 
     for _ in range(2):  # once read from the store, once remembered
-        monkeypatch.setattr(desk.backend.blobs, "missing", seen_just_before_gc)
+        monkeypatch.setattr(blobs, "missing", seen_just_before_gc)
         with pytest.raises(errors.BlobsMissing):
             desk.backend.artifacts.log("data", "dataset", version.digest)
         desk.push({"a": "x"})
@@ -587,5 +584,5 @@ def test_a_manifest_that_gc_takes_while_it_is_being_logged_again_is_told_as_miss
 def test_an_object_just_written_is_listed_as_young(desk: Desk) -> None:
     before = time.time()
     desk.log("x")
-    (stored,) = desk.backend.blobs.store.list()
+    (stored,) = behind(desk.backend).blobs.store.list()
     assert before - 1 <= stored.modified_at <= time.time()

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
 from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
-from lineal.db.session import Database
-from lineal.storage.blobs import BlobStore
 
 
 class LocalBackend(Backend):
-    """The store whose rows are in `database` and whose bytes are in `store`, used by `user` on `host`."""
+    """One store, as the context sees it."""
 
-    def __init__(
-        self,
-        database: Database,
-        store: BlobStore,
-        *,
-        url: str,
-        entity: str,
-        project: str | None,
-        user: str,
-        host: str,
-    ) -> None:
+    blobs: LocalBlobs
+
+    def __init__(self, context: Context, *, url: str) -> None:
         self.url = url
-        self._database = database
-        self.blobs = LocalBlobs(database, store)
-        self._context = Context(database, self.blobs, entity, project, user, host)
+        self.blobs = context.blobs
+        self.context = context
+
+    def seen_by(self, **who: Any) -> LocalBackend:
+        """The same store as another sees it: fields of `Context`. Closing it is the original's business."""
+        return LocalBackend(replace(self.context, **who), url=self.url)
+
+    def check(self) -> None:
+        """Does nothing where the store can be read. Raises unavailable.*, corrupt.*."""
+        with self.context.database.read():
+            pass
 
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
@@ -37,25 +37,25 @@ class LocalBackend(Backend):
     def artifacts(self) -> Artifacts:  # type: ignore[override]
         from lineal.backend.local.artifacts import LocalArtifacts
 
-        return LocalArtifacts(self._context)
+        return LocalArtifacts(self.context)
 
     @cached_property
     def runs(self) -> Runs:  # type: ignore[override]
         from lineal.backend.local.runs import LocalRuns
 
-        return LocalRuns(self._context)
+        return LocalRuns(self.context)
 
     @cached_property
     def lineage(self) -> Lineage:  # type: ignore[override]
         from lineal.backend.local.lineage import LocalLineage
 
-        return LocalLineage(self._context)
+        return LocalLineage(self.context)
 
     @cached_property
     def store(self) -> Stores:  # type: ignore[override]
         from lineal.backend.local.upkeep import LocalStores
 
-        return LocalStores(self._context)
+        return LocalStores(self.context)
 
     @cached_property
     def access(self) -> Access:  # type: ignore[override]
@@ -64,4 +64,4 @@ class LocalBackend(Backend):
         return LocalAccess(self._context)
 
     def close(self) -> None:
-        self._database.close()
+        self.context.database.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,8 @@ class Context:
     project: str | None
     user: str
     host: str
+    manifests: Manifests
     caller: Caller | None = None  # None: opened by folder or database, where everything is allowed
-    manifests: Manifests = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.manifests = Manifests(self.blobs)
 
     def mover(self, why: str = "", at: datetime | None = None) -> Mover:
         from lineal.registry.aliases import Mover
@@ -119,6 +116,11 @@ class LocalBlobs:
         with self._database.read() as session:
             return index.find(session, digests_)
 
+    def has_object(self, key: str) -> bool:
+        """Whether the object is in the store and known."""
+        with self._database.read() as session:
+            return index.has_object(session, key)
+
     @repeating
     def add(self, places: Collection[Place], objects: Mapping[str, int]) -> None:
         with self._database.begin() as session:
@@ -134,6 +136,11 @@ class Manifests:
         self._blobs = blobs
         self._lock = threading.Lock()
         self._kept: OrderedDict[Digest, Manifest] = OrderedDict()
+
+    def forget(self) -> None:
+        """What was read is read again, as by a new process."""
+        with self._lock:
+            self._kept.clear()
 
     def get(self, text: str) -> Manifest:
         """The manifest with that digest. Raises not_found.blob, corrupt.manifest, invalid.manifest."""

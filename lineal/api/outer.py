@@ -1,0 +1,92 @@
+"""What surrounds every request: its id, the host that it names, and headers that keep browsers from guessing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+
+from lineal.backend import wire
+from lineal.core.clock import new_id
+from lineal.core.errors import Error, ForbiddenHost
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_log = logging.getLogger("lineal.server")
+_QUIET = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_FOR_EVERY_HOST = {"/health", "/ready"}  # those who ask know the machine by its address
+
+
+class Outer:
+    """The app for those who reach it by one of its names: another page's name that leads here is a trick."""
+
+    def __init__(self, app: App, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in _QUIET.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        host = _name_of(Headers(scope=scope).get("host", ""))
+        if host not in self._hosts and scope["path"] not in _FOR_EVERY_HOST:
+            problem = ForbiddenHost(
+                f"this server doesn't go by the name {ascii(host)[:80]}; if it should, start it with `--name` "
+                "and that name"
+            )
+            await envelope(problem)(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as problem:
+            _log.error("request %s failed", request_id, exc_info=problem)
+            if started:
+                raise
+            fault = Error("a fault in the server; its log has more", request=request_id)
+            await envelope(fault)(scope, receive, answer)
+
+
+class Answer(JSONResponse):
+    """Records as JSON in plain ASCII: a half character, which a console may have printed, has no other form."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(wire.strict_json(content), allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def envelope(problem: Error, status: int | None = None) -> Answer:
+    """The one answer for every error."""
+    return Answer(wire.error_to_json(problem), status or problem.http_status)
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header, without the port."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()

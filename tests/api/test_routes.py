@@ -1,0 +1,53 @@
+"""Routes that follow from declarations: where each parameter travels, and in which form."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from lineal.backend.declared import operations
+from lineal.backend.local.backend import LocalBackend
+from tests.api.conftest import Ask
+
+
+def test_parameters_of_what_is_got_are_in_the_query_texts_as_they_are_and_the_rest_as_json(ask: Ask) -> None:
+    ask("POST", "/api/v1/runs", json={"run_id": "r1"})
+    rows = {"stream": "console", "keys": '["line"]', "limit": "5"}
+    assert ask("GET", "/api/v1/runs/r1/rows", params=rows).json() == []
+    for wrong in ({"stream": "diary"}, {"keys": "line"}, {"limit": "many"}):
+        assert ask("GET", "/api/v1/runs/r1/rows", params={**rows, **wrong}).status_code == 422
+
+
+def test_parameters_of_what_is_posted_are_in_a_json_body(ask: Ask) -> None:
+    ask("POST", "/api/v1/runs", json={"run_id": "r1", "config": {"lr": 0.1}})
+    page = ask("POST", "/api/v1/runs/search", json={"filters": {"config.lr": 0.1}, "limit": 5, "count": True}).json()
+    assert ([run["id"] for run in page["runs"]], page["total"]) == (["r1"], 1)
+    assert ask("POST", "/api/v1/runs/search", json={"filters": {"config.lr": 2}}).json()["runs"] == []
+
+
+def test_moments_travel_as_texts(ask: Ask) -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).isoformat()
+    answer = ask("POST", "/api/v1/runs", json={"run_id": "r1", "created_at": at})
+    assert answer.json()["created_at"] == "2026-01-02T03:04:05Z"
+    naive = ask("POST", "/api/v1/runs", json={"run_id": "r2", "created_at": "2026-01-02T03:04:05"})
+    assert naive.json()["created_at"] == "2026-01-02T03:04:05Z"
+    wrong = ask("POST", "/api/v1/runs", json={"run_id": "r3", "created_at": "yesterday"})
+    assert wrong.status_code == 422
+
+
+@pytest.mark.parametrize("body", [{}, {"run_id": 1}, {"run_id": "r", "tags": "x"}, {"run_id": "r", "config": []}])
+def test_arguments_of_another_type_are_refused(ask: Ask, body: dict) -> None:
+    answer = ask("POST", "/api/v1/runs", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid.argument")
+
+
+def test_a_batch_that_is_none_is_refused(ask: Ask, backend: LocalBackend) -> None:
+    backend.runs.start("r1")
+    for body in (b"", b"{}", b"\n\n", b'{"facts": {}, "rows": [["history", 9]]}\nshort', b"\xff\n", b"[]\n"):
+        answer = ask("POST", "/api/v1/runs/r1/batches", params={"writer": "w", "seq": "1"}, content=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid.rows"), body
+    assert backend.runs.last_seq("r1", "w") == -1
+
+
+def test_every_path_parameter_is_a_parameter_of_its_operation() -> None:
+    for declared in operations():
+        assert declared.in_path <= declared.parameters.keys()

@@ -1,0 +1,45 @@
+"""A real server on loopback in a thread of the test's process, one at a time."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+
+from lineal.api.app import create_app
+from lineal.backend.connect import connect
+from lineal.backend.local.backend import LocalBackend
+from lineal.core import settings
+
+_running: list[tuple[uvicorn.Server, threading.Thread, LocalBackend]] = []
+
+
+def start(folder: Path) -> str:
+    """The URL of a server over a store in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    backend = connect(settings.load(folder, url=str(folder / "store")))
+    assert isinstance(backend, LocalBackend)
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(backend), log_level="error", lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    _running.append((server, thread, backend))
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def served() -> LocalBackend:
+    """The backend behind the server that was started last."""
+    return _running[-1][2]
+
+
+def stop() -> None:
+    """Stops every server that was started."""
+    while _running:
+        server, thread, backend = _running.pop()
+        server.should_exit = server.force_exit = True
+        thread.join(10)
+        backend.close()
