@@ -61,7 +61,7 @@ class LocalBackend(Backend):
     def access(self) -> Access:  # type: ignore[override]
         from lineal.backend.local.access import LocalAccess
 
-        return LocalAccess(self._context)
+        return LocalAccess(self.context)
 
     def close(self) -> None:
         self.context.database.close()
