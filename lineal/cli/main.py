@@ -46,6 +46,7 @@ _COMMANDS = {
     "gc": "store",
     "fsck": "store",
     "cache": "store",
+    "server": "server",
 }
 
 

@@ -30,6 +30,11 @@ class LocalBackend(Backend):
         with self.context.database.read():
             pass
 
+    @property
+    def database(self) -> Database:
+        """The rows, for the use cases of whoever runs the store."""
+        return self._database
+
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
     @cached_property
