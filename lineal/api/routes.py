@@ -16,6 +16,7 @@ from lineal.api.outer import Answer
 from lineal.backend import wire
 from lineal.backend.declared import Declared, operations
 from lineal.core.errors import InvalidRows
+from lineal.tracking import rows
 from lineal.tracking.model import Batch
 
 MAX_BATCH_BYTES = 64 << 20
@@ -103,6 +104,7 @@ def _add_by_hand(made: APIRouter, desk: Desk) -> None:
 
     def _appended(request: Request, run_id: str, writer: str, seq: int, batch: Batch) -> Response:
         heard = desk.of(request).runs.append(run_id, writer, seq, batch)
+        request.state.rows = sum(rows.count(data) for data in batch.rows.values())
         return Answer(heard)
 
     @made.get("/artifacts/manifest", tags=["artifacts"], openapi_extra={"x-permission": "read"})

@@ -384,6 +384,10 @@ class CorruptDatabase(Corrupt):
 # ---- unavailable ---------------------------------------------------------------------------------------------
 
 
+class AddressInUse(Unavailable):
+    code = "unavailable.address"
+
+
 class StoreUnavailable(Unavailable):
     code = "unavailable.store"
 

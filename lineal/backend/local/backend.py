@@ -33,7 +33,7 @@ class LocalBackend(Backend):
     @property
     def database(self) -> Database:
         """The rows, for the use cases of whoever runs the store."""
-        return self._database
+        return self.context.database
 
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
