@@ -61,7 +61,7 @@ def create_app(
     app.add_middleware(Bounds, limits=limits or Limits())
     app.add_middleware(Outer, hosts=hosts)
     if listeners:
-        app.add_middleware(Watched, listeners=listeners)
+        app.add_middleware(Watched, listeners=listeners, prefix=API)
     return app
 
 

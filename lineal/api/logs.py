@@ -1,4 +1,4 @@
-"""What a server writes down: one JSON object a line, for each request and for what went wrong."""
+"""What a server writes down: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -10,34 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from lineal.api.served import Listener, Served
 from lineal.core import clock
 
 _LOGGERS = ("lineal", "uvicorn")
 STDERR = 2
-
-
-class AccessLog(Listener):
-    """Writes a line for each request."""
-
-    def __init__(self, descriptor: int = STDERR) -> None:
-        self._descriptor = descriptor
-
-    def ended(self, served: Served) -> None:
-        line: dict[str, Any] = {
-            "time": clock.format_time(clock.now()),
-            "request": served.request_id,
-            "method": served.method,
-            "route": served.route,
-            "status": served.status,
-            "ms": round(served.seconds * 1000, 2),
-            "in": served.bytes_in,
-            "out": served.bytes_out,
-            "peer": served.peer,
-        }
-        if served.caller:
-            line |= {"caller": served.caller, "key": served.key_prefix}
-        write_line(line, self._descriptor)
 
 
 class JsonLines(logging.Handler):

@@ -44,9 +44,11 @@ class Listener:
 class Watched:
     """The app, with listeners. What is known of the caller is in the scope's state: `caller`, and `rows` taken."""
 
-    def __init__(self, app: App, listeners: Sequence[Listener]) -> None:
+    def __init__(self, app: App, listeners: Sequence[Listener], prefix: str = "") -> None:
+        """`prefix` is where routes begin that don't know of it, as those of included routers don't always."""
         self._app = app
         self._listeners = listeners
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,7 +76,7 @@ class Watched:
         try:
             await self._app(scope, hear, say)
         finally:
-            served = _served(scope, status, time.perf_counter() - began, bytes_in, bytes_out)
+            served = _served(scope, self._prefix, status, time.perf_counter() - began, bytes_in, bytes_out)
             for listener in self._listeners:
                 listener.ended(served)
 
@@ -85,14 +87,14 @@ def peer_of(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _served(scope: Scope, status: int, seconds: float, bytes_in: int, bytes_out: int) -> Served:
+def _served(scope: Scope, prefix: str, status: int, seconds: float, bytes_in: int, bytes_out: int) -> Served:
     state = scope.get("state", {})
     caller = state.get("caller")
     method = scope["method"]
     return Served(
         request_id=state.get("request_id", ""),
         method=method if method in _METHODS else "OTHER",
-        route=_route(scope),
+        route=route_of(scope, prefix),
         status=status,
         seconds=seconds,
         bytes_in=bytes_in,
@@ -104,9 +106,10 @@ def _served(scope: Scope, status: int, seconds: float, bytes_in: int, bytes_out:
     )
 
 
-def _route(scope: Scope) -> str | None:
+def route_of(scope: Scope, prefix: str = "") -> str | None:
     """The template of the path: what stands for its parameters may be anybody's secret."""
-    path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) else None
-
-
+    path = getattr(scope.get("route"), "path_format", None)
+    if not isinstance(path, str):
+        return None
+    apart = scope["path"].startswith(f"{prefix}/") and not path.startswith(f"{prefix}/")
+    return prefix + path if apart else path

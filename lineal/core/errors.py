@@ -85,6 +85,10 @@ class ForbiddenHost(Forbidden):
     code = "forbidden.host"
 
 
+class ForbiddenMetrics(Forbidden):
+    code = "forbidden.metrics"
+
+
 # ---- invalid -------------------------------------------------------------------------------------------------
 
 

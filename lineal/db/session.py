@@ -113,6 +113,15 @@ class Database:
         with _translated(), self._reading.begin() as session:
             yield session
 
+    def ping(self) -> None:
+        """Does nothing where the rows can be read now. Raises unavailable.*, corrupt.database."""
+        with self.read() as session:
+            session.execute(select(schema.meta.c.key).limit(1))
+
+    def in_use(self) -> int:
+        """How many of this process's connections are taken out of the pool."""
+        return self._engine.pool.checkedout()  # type: ignore[attr-defined, no-any-return]
+
     def check(self) -> list[str]:
         """What the engine itself finds wrong with its pages; empty when all is well."""
         with self.read() as session:
