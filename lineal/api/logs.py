@@ -37,7 +37,7 @@ class JsonLines(logging.Handler):
 
 
 def write_line(line: Mapping[str, Any], descriptor: int = STDERR) -> None:
-    """Writes the line in one piece, so that several processes can share a file; a reader that has gone is no fault."""
+    """Writes the line in one piece, so that several processes can share a file; a reader may have gone."""
     data = json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
     with suppress(OSError):
         os.write(descriptor, data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -127,7 +127,7 @@ class _Processes:
         yield from (memory, spent, began, files)
 
 
-def _processes() -> list[psutil.Process]:  # type: ignore[name-defined]  # noqa: F821
+def _processes() -> list[Any]:
     import psutil
 
     here = psutil.Process()
@@ -143,5 +143,3 @@ def _together() -> bool:
 
 def _gauge(name: str, what: str, registry: CollectorRegistry) -> Gauge:
     return Gauge(name, what, registry=registry, multiprocess_mode="livesum")
-
-

@@ -12,13 +12,13 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from lineal.api import logs
 from lineal.api.access_log import AccessLog
-from lineal.api.app import create_app
+from lineal.api.app import API, create_app
 from lineal.api.bounds import Limits
 from lineal.api.health import State
 from lineal.api.plan import Plan
@@ -26,6 +26,9 @@ from lineal.api.protocol import Guarded
 from lineal.backend.connect import connect
 from lineal.backend.local.backend import LocalBackend
 from lineal.core.errors import Error
+
+if TYPE_CHECKING:
+    from lineal.api.telemetry import Telemetry
 
 AT_ONCE = 130
 _OVERTIME_S = 5
@@ -68,17 +71,27 @@ def serve(plan: Plan, listening: socket.socket, *, ready: Callable[[], None], li
     logs.start()
     backend = connect(plan.store)
     assert isinstance(backend, LocalBackend)
-    state = State()
-    server = Server(_config(plan, backend, state), state, ready)
+    state, telemetry = State(), _telemetry(plan, backend)
+    server = Server(_config(plan, backend, state, telemetry), state, ready)
     if lifeline is not None:
         threading.Thread(target=_until_gone, args=(lifeline, server), daemon=True).start()
     try:
         server.run(sockets=[listening])
     finally:
+        if telemetry is not None:
+            telemetry.close()
         backend.close()
 
 
-def _config(plan: Plan, backend: LocalBackend, state: State) -> uvicorn.Config:
+def _telemetry(plan: Plan, backend: LocalBackend) -> Telemetry | None:
+    if not plan.server.telemetry:
+        return None
+    from lineal.api.telemetry import Telemetry
+
+    return Telemetry(backend)
+
+
+def _config(plan: Plan, backend: LocalBackend, state: State, telemetry: Telemetry | None) -> uvicorn.Config:
     from lineal.api.metrics import Metrics
 
     server = plan.server
@@ -91,12 +104,8 @@ def _config(plan: Plan, backend: LocalBackend, state: State) -> uvicorn.Config:
         state=state,
         more=(metrics.router(),),
     )
-    if server.telemetry:
-        from lineal.api.telemetry import traced
-
-        app = traced(app, backend)
     return uvicorn.Config(
-        app,
+        telemetry.around(app, API) if telemetry is not None else app,
         http=Guarded,
         ws="none",
         lifespan="off",

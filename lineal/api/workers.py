@@ -173,4 +173,4 @@ def _forget(pid: int, folder: str) -> None:
     """Takes the gauges of a process that is no more out of the sum."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(pid, folder)
+    multiprocess.mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]

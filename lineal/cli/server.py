@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 @click.option("--name", "names", multiple=True, help="A host name that others reach it by; repeat for more.")
 @click.option("--db", help="The store: a folder, or postgresql://user@host/database (default: LINEAL_URL).")
 @click.option("--store", help="Where the bytes are, if --db is a database (default: LINEAL_STORE).")
-@click.option("--trusted-proxy", "trusted_proxies", multiple=True, help="An address or network whose X-Forwarded-* count.")
+@click.option(
+    "--trusted-proxy", "trusted_proxies", multiple=True, help="An address or network whose X-Forwarded-* count."
+)
 @click.option("--metrics-from", multiple=True, help="An address or network that may read /metrics without a key.")
 @click.option("--stop-within", "stop_within_s", help="How long requests may take to end at a stop (default 30s).")
 @click.option("--stall-after", "stall_after_s", help="How long a request may keep it waiting (default 60s).")
 @click.option("--max-upload", "max_upload_bytes", help="The largest object that may be sent (default 1TiB).")
 @click.option("--telemetry", is_flag=True, default=None, help="Send OpenTelemetry spans, as OTEL_* variables say.")
-@click.pass_context
-def server(ctx: click.Context, db: str | None, store: str | None, **given: object) -> int:
+def server(db: str | None, store: str | None, **given: object) -> int:
     """Serve a store to a team; or look after one: upgrades, backups.
 
     Without a command it starts, and runs until it is told to stop (Ctrl-C, SIGTERM): requests under way end, a second
     signal stops it at once. Access and errors go to standard error, a JSON object a line.
     """
+    ctx = click.get_current_context()
     if ctx.invoked_subcommand is not None:
         return 0
     from lineal.core.settings import load, load_server
@@ -68,9 +70,8 @@ def _start(store: Settings, settings: ServerSettings) -> int:
         line(f"at {url}; on this machine: export LINEAL_URL={url}" if settings.local else f"at {url}")
         if token is not None:
             line("No users yet: everyone on this machine may do everything. Set-up token for the first admin, once:")
-            line(f"    {token}")
+            line(token)
         line("Stop it with Ctrl-C.")
-        click.get_text_stream("stdout").flush()
 
     with listening:
         return serve(Plan(store, settings), listening, ready=ready)
@@ -83,7 +84,9 @@ def _token(store: Settings, settings: ServerSettings) -> str | None:
     from lineal.backend.local.setup import has_users, make_setup_token
 
     if store.url.startswith(HTTP):
-        raise InvalidSettings("a server serves a store, not another server: set --db or LINEAL_URL to a folder or database")
+        raise InvalidSettings(
+            "a server serves a store, not another server: set --db or LINEAL_URL to a folder or database"
+        )
     if store.url.startswith("memory:") and settings.workers > 1:
         raise InvalidSettings("a store in memory is one process's: leave --workers at 1, or set --db to a folder")
     backend = connect(store)
@@ -91,11 +94,11 @@ def _token(store: Settings, settings: ServerSettings) -> str | None:
     try:
         if has_users(backend):
             return None
-        if not settings.local:
+        if not settings.local or settings.names or settings.trusted_proxies:
             raise InvalidSettings(
-                f"the store has no users yet, and who can reach {settings.host} could do everything. Make the first "
-                "admin on this machine (`lineal admin user add NAME --admin`), or start on 127.0.0.1 and use the "
-                "set-up token that it prints"
+                "the store has no users yet: whoever reached this server could do everything. Make the first admin on "
+                "this machine (`lineal admin user add NAME --admin`), or start on 127.0.0.1 without --name and "
+                "--trusted-proxy, and use the set-up token that it prints"
             )
         return make_setup_token(backend)
     finally:

@@ -13,7 +13,8 @@
 | mode | LINEAL_MODE | mode | online |
 | runs_dir | LINEAL_DIR | - | the system's folder for the state of programs |
 
-A server has settings of its own, `load_server`. The channels of alerts are in LINEAL_ALERTS or the user's own `alerts.txt`, never in `lineal.toml`, which is shared.
+A server has settings of its own, `load_server`. The channels of alerts are in LINEAL_ALERTS or the user's own
+`alerts.txt`, never in `lineal.toml`, which is shared.
 """
 
 from __future__ import annotations
@@ -174,7 +175,9 @@ def _network(text: str, name: str) -> str:
     try:
         return str(ip_network(text))
     except ValueError:
-        raise InvalidSettings(f"{text[:60]!r} is no address; set {name} to ones like 10.0.0.7 or 10.0.0.0/8") from None
+        raise InvalidSettings(
+            f"{text[:60]!r} is no address; set {name} to ones like 10.0.0.7 or 10.0.0.0/8"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:

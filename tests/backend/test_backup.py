@@ -18,10 +18,10 @@ from lineal.core import settings
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidSettings, InvalidTarget
 from lineal.core.settings import Settings
 from lineal.db import dump, schema
+from lineal.storage import digest as digests
 from lineal.storage.cache import Cache
 from lineal.storage.manifest import Manifest
 from lineal.storage.transfer import Push
-from lineal.storage import digest as digests
 from tests.backend.stores import MakeStore, make_store, rows_of
 from tests.formats import fill
 from tests.processes import Child, RunChild, run_child, start_child

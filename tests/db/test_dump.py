@@ -47,7 +47,9 @@ def fill(database: Database) -> None:
     with database.begin() as session:
         for number, name in enumerate(["\u00e9\U0001d11e%s'\"\\", "a\nb\tc", "z"]):
             at = DAY - timedelta(days=30_000 * number)
-            session.execute(insert(schema.runs).values(id=7 * number + 1, run_id=name, name=name, created_at=at, **RUN))
+            session.execute(
+                insert(schema.runs).values(id=7 * number + 1, run_id=name, name=name, created_at=at, **RUN)
+            )
         numbers = [-math.inf, math.inf, math.nan, 0.1, 5e-324, 1.7976931348623157e308, -1.0, None]
         insert_many(session, schema.run_keys, [(f"k{n}",) for n in range(len(numbers))])
         ids = list(session.scalars(select(schema.run_keys.c.id).order_by(schema.run_keys.c.id)))
@@ -59,7 +61,9 @@ def fill(database: Database) -> None:
         exact = '{"b": 1.0,  "a":[1e400, 0.1], "a": "\\u0000"}'
         session.execute(text("UPDATE runs SET config = :json WHERE id = 1").bindparams(json=exact)) if (
             session.dialect.name == "sqlite"
-        ) else session.execute(text("UPDATE runs SET config = CAST(:json AS json) WHERE id = 1").bindparams(json=exact))
+        ) else session.execute(
+            text("UPDATE runs SET config = CAST(:json AS json) WHERE id = 1").bindparams(json=exact)
+        )
         users = {"kind": "person", "is_admin": True, "created_at": DAY, "email": ""}
         session.execute(insert(schema.users).values(name="ada", **users))
         key = {"prefix": "x", "hash": b"\0" * 32, "name": "", "user_id": 1, "created_at": DAY}
@@ -83,7 +87,9 @@ def test_every_column_of_every_table_is_of_a_kind_that_lines_know() -> None:
     assert {dump.kind(column) for table in dump.tables() for column in table.columns} == {*dump._KINDS}
 
 
-def test_rows_come_back_as_they_were_and_lines_are_the_same_on_both_engines(database: Database, other: Database) -> None:
+def test_rows_come_back_as_they_were_and_lines_are_the_same_on_both_engines(
+    database: Database, other: Database
+) -> None:
     fill(database)
     first = lines(database)
     load(other, first)

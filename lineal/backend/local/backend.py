@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
 from lineal.backend.port_runs import Runs
+
+if TYPE_CHECKING:
+    from lineal.db.session import Database
 
 
 class LocalBackend(Backend):
