@@ -70,6 +70,10 @@ def _answer_errors(app: FastAPI) -> None:
     async def ours(_request: Request, problem: Error) -> Response:
         return envelope(problem)
 
+    @app.exception_handler(RecursionError)
+    async def deep(_request: Request, _problem: RecursionError) -> Response:
+        return envelope(InvalidArgument("the request is nested too deeply"), 422)
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, problem: RequestValidationError) -> Response:
         first = problem.errors()[0]

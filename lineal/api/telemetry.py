@@ -6,8 +6,8 @@ header, a body, a parameter of a statement or a path: a request is told by the t
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lineal.api import spans
@@ -42,8 +42,19 @@ class Telemetry:
         spans.tell(None)
         self._provider.shutdown()
 
-    def _span(self, name: str, **facts: str | int) -> AbstractContextManager[Any]:
-        return self._tracer.start_as_current_span(name, attributes=facts, record_exception=False)
+    @contextmanager
+    def _span(self, name: str, **facts: str | int) -> Iterator[None]:
+        from opentelemetry.trace import StatusCode
+
+        with self._tracer.start_as_current_span(
+            name, attributes=facts, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield
+            except Exception as problem:  # told by its code: its message may name what is nobody else's business
+                span.set_attribute("error.type", getattr(problem, "code", type(problem).__name__))
+                span.set_status(StatusCode.ERROR)
+                raise
 
 
 class _Traced:
@@ -67,6 +78,7 @@ class _Traced:
             kind=SpanKind.SERVER,
             attributes={"http.request.method": method},
             record_exception=False,
+            set_status_on_exception=False,
         ) as span:
 
             async def say(message: MutableMapping[str, Any]) -> None:

@@ -96,8 +96,8 @@ def _token(store: Settings, settings: ServerSettings) -> str | None:
             return None
         if not settings.local or settings.names or settings.trusted_proxies:
             raise InvalidSettings(
-                "the store has no users yet: whoever reached this server could do everything. Make the first admin on "
-                "this machine (`lineal admin user add NAME --admin`), or start on 127.0.0.1 without --name and "
+                "the store has no users yet: whoever reached this server could do everything. Make the first admin "
+                "on this machine (`lineal admin user add NAME --admin`), or start on 127.0.0.1 without --name and "
                 "--trusted-proxy, and use the set-up token that it prints"
             )
         return make_setup_token(backend)

@@ -69,18 +69,15 @@ def test_an_answer_may_take_longer_than_a_body_may_stall(ask: Ask, backend: Loca
     assert ask("GET", "/api/v1/projects").status_code == 200
 
 
-@pytest.mark.parametrize("depth", [300, 600, 900, 3000, 100_000])
-@pytest.mark.parametrize(
-    "name", ["metadata", "config", "filters", "aliases", "tags", "collection", "name", "run_id", "notes"]
-)
-def test_deep_json_is_refused_wherever_it_stands(backend: LocalBackend, depth: int, name: str) -> None:
+@pytest.mark.parametrize("name", ["metadata", "config", "tags", "run_id"])
+def test_deep_json_is_refused_wherever_it_stands(backend: LocalBackend, name: str) -> None:
     asked = asking(create_app(backend))
-    deep = "[" * depth + "]" * depth
-    body = f'{{"run_id": "r", "collection": "c", "type": "t", "manifest_digest": "x", "{name}": {deep}}}'
-    for path in ("/api/v1/runs", "/api/v1/artifacts"):
-        answer = asked("POST", path, content=body, headers={"Content-Type": "application/json"})
-        assert answer.status_code in (200, 400, 404, 405, 422), answer.text
-    for path in ("/api/v1/runs", "/api/v1/artifacts/search"):
-        if depth < 10_000:
-            answer = asked("GET", path, params={name: deep})
-            assert answer.status_code in (200, 400, 404, 405, 422), answer.text
+    for depth in (300, 600, 900, 3000, 100_000):
+        deep = "[" * depth + "]" * depth
+        body = f'{{"run_id": "r", "collection": "c", "type": "t", "manifest_digest": "x", "{name}": {deep}}}'
+        for path in ("/api/v1/runs", "/api/v1/artifacts"):
+            answer = asked("POST", path, content=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code < 500, answer.text  # where nothing is called so, it is left out
+    for depth in (300, 900, 3000):
+        answer = asked("GET", "/api/v1/runs", params={"filters": "[" * depth + "]" * depth})
+        assert answer.status_code in (400, 405, 422), answer.text
