@@ -69,10 +69,10 @@ def _write(here: LocalBackend, writer: ArchiveWriter, with_bytes: bool) -> Backu
     writer.add_object(HEAD, head)
     copied: set[str] = set()
     if with_bytes:
-        with here.database.read() as session:
+        with here.context.database.read() as session:
             known = index.list_objects(session)
         copied = _copy(here.blobs.store, writer, [(o.key, o.size) for o in known.values()], early=True)
-    with here.database.read() as session:
+    with here.context.database.read() as session:
         objects = [(o.key, o.size) for o in index.list_objects(session).values()]
         counts = {table.name: writer.add_lines(table.name, dump.lines(session, table)) for table in dump.tables()}
         counters = dump.counters(session)

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DataError, IntegrityError
+
 from lineal.backend.archive import VERSION, Archive, Member, is_key
 from lineal.backend.backup import Backup, open_local
 from lineal.core.errors import BlobNotFound, CorruptBackup, NewerFormat, OlderFormat, StoreNotEmpty
@@ -31,10 +33,10 @@ def restore(settings: Settings, source: Path) -> Backup:
         if head["bytes"] is True:
             _check_bytes(archive, objects)
         with closing(open_local(settings)) as here:
-            with here.database.read() as session:
+            with here.context.database.read() as session:
                 _refuse_unless_empty(session)
             _complete(archive, here.blobs.store, objects)
-            with here.database.begin(alone=True) as session:
+            with here.context.database.begin(alone=True) as session:
                 _refuse_unless_empty(session)
                 _load(archive, session, seal["counters"])
     return told
@@ -50,8 +52,8 @@ def _check_format(head: Mapping[str, Any]) -> None:
         )
     if found < schema.FORMAT:
         raise OlderFormat(
-            f"the backup has the former format {found}, this Lineal reads {schema.FORMAT}: restore it with the Lineal "
-            "that made it, then upgrade the store with this one"
+            f"the backup has the former format {found}, this Lineal reads {schema.FORMAT}: "
+            "restore it with the Lineal that made it, then upgrade the store with this one"
         )
     if head.get("columns") != dump.columns():
         raise CorruptBackup(f"the backup says that it has format {found}, but has not its tables")
@@ -135,7 +137,12 @@ def _load(archive: Archive, session: Session, counters: Mapping[str, int]) -> No
     known = {table.name: table for table in dump.tables()}
     for member in _parts(archive):
         assert member.table is not None
-        dump.load(session, known[member.table], archive.lines(member))
+        try:
+            dump.load(session, known[member.table], archive.lines(member))
+        except IntegrityError:
+            raise CorruptBackup(f"the backup's rows of {member.table} don't go together with the others") from None
+        except DataError:
+            raise CorruptBackup(f"the backup's {member.table} hold a value that the database refuses") from None
     dump.set_counters(session, counters)
 
 

@@ -9,6 +9,7 @@ rest of what is PostgreSQL's own; docs/decisions/0012-postgresql.md says why.
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import sqlite3
@@ -92,6 +93,7 @@ class Database:
         self._reading = engine if self._sqlite else engine.execution_options(**postgres.READING)
         self._writing = engine.execution_options(**({"lineal_write": True} if self._sqlite else postgres.WRITING))
         self.writable = writable
+        self._recorder: Callable[[Session | None], None] | None = None
         _open.add(engine)
 
     @contextmanager
@@ -106,6 +108,16 @@ class Database:
             if not self._sqlite:
                 postgres.enter(session, alone=alone)
             yield session
+            if self._recorder is not None:
+                self._recorder(session)
+        if self._recorder is not None:
+            self._recorder(None)
+
+    def recorded(self, recorder: Callable[[Session | None], None]) -> Database:
+        """The same rows; each of its transactions calls `recorder` before its commit, and with None after it."""
+        other = copy.copy(self)
+        other._recorder = recorder
+        return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -37,7 +37,7 @@ def make_store(tmp_path: Path) -> Iterator[MakeStore]:
 
 def held(here: LocalBackend) -> dict[str, list[bytes]]:
     """Every row of every table."""
-    with here.database.read() as session:
+    with here.context.database.read() as session:
         return {table.name: list(dump.lines(session, table)) for table in dump.tables()}
 
 

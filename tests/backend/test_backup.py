@@ -191,7 +191,8 @@ while not os.path.exists(os.path.join(folder, "stop")):
     here.runs.start(run, config={"n": number})
     here.runs.append(run, "w", 1, Batch({"history": encode([(s, 1.0, {"a": s}) for s in range(20)])}, 19))
     with Push(here.blobs, cache) as push:
-        entries = [push.data("a", run.encode() * 50_000 if number % 3 == 0 else run.encode()), push.data("b", b"same")]
+        data = run.encode() * (50_000 if number % 3 == 0 else 1)
+        entries = [push.data("a", data), push.data("b", b"same")]
         digest = digests.format(push.manifest(Manifest(entries)))
     here.artifacts.log("shared", "dataset", digest, run_id=run, aliases=["best"])
     here.artifacts.use("shared:best", run)
@@ -231,7 +232,7 @@ def test_a_backup_while_four_processes_write_holds_one_moment(
         for version in versions:
             assert version.run_id is not None
             assert here.runs.get(version.run_id).config["n"] >= 0
-        with here.database.read() as session:
+        with here.context.database.read() as session:
             orphans = "SELECT count(*) FROM edges WHERE run_id NOT IN (SELECT id FROM runs)"
             assert session.exec_driver_sql(orphans).scalar() == 0
             assert session.exec_driver_sql("PRAGMA foreign_key_check").all() == []
@@ -256,7 +257,7 @@ folder = Path(sys.argv[1])
 where, new = (settings.load(folder, url=str(folder / name), project="p") for name in ("store", "new"))
 here = open_local(where)
 here.runs.start("r")
-with here.database.begin() as session:
+with here.context.database.begin() as session:
     for _ in range(40):
         insert_many(session, schema.run_chunks, [(1, "history", 0, os.urandom(8192), 8192) for _ in range(250)])
 here.close()

@@ -204,6 +204,24 @@ def test_an_upgrade_that_fails_leaves_a_database_as_it_was(tmp_path: Path, make_
     assert (before(url), find_format(url)) == (had, 2)
 
 
+def test_a_process_killed_in_mid_upgrade_leaves_a_database_as_it_was(
+    tmp_path: Path, make_url: Callable[[], str], start_child: Child
+) -> None:
+    url = make_url()
+    bring_database(2, url, tmp_path)
+    had = before(url)
+    child = start_child(
+        """
+from lineal.db.session import open_postgres
+open_postgres(sys.argv[1], upgraded=lambda session, found: os.kill(os.getpid(), 9))
+""",
+        url,
+    )
+    assert child.wait(60) == -9
+    assert (before(url), find_format(url)) == (had, 2)
+    open_postgres(url, upgraded=nothing).close()
+
+
 def test_threads_upgrade_stores_at_once_and_each_once(tmp_path: Path) -> None:
     for number in range(4):
         bring_folder(1, tmp_path / str(number))

@@ -134,7 +134,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_it_is_stopped_under_load(alo
         assert done == [f"v{n}" for n in range(len(done))]
         for n, version in enumerate(done):
             digest = here.artifacts.resolve(f"data{number}:{version}").digest
-            entry = here.artifacts.manifest(digest)["a"]
+            entry = here.artifacts.manifest(digest).by_path["a"]
             assert entry.digest is not None
             assert read_blob(here.blobs, entry.digest) == f"{number}.{n}".encode()
     assert here.store.fsck().problems == ()
