@@ -52,12 +52,12 @@ def create_app(
         **_QUIET,
     )
     desk = Desk(backend)
-    app.include_router(routes.router(desk), prefix=API)
-    app.include_router(objects.router(desk), prefix=API)
+    # Taken over rather than included: FastAPI would read every signature a second time, and ask each router in turn.
+    for router in (health.router(backend, state or health.State()), *more):
+        app.router.routes.extend(router.routes)
+    for made in (objects.router, routes.router):
+        app.router.routes.extend(made(desk, API).routes)
     _answer_errors(app)
-    app.include_router(health.router(backend, state or health.State()))
-    for router in more:
-        app.include_router(router)
     app.add_middleware(Bounds, limits=limits or Limits())
     app.add_middleware(Outer, hosts=hosts)
     if listeners:

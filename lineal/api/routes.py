@@ -24,9 +24,9 @@ MAX_BATCH_BYTES = 64 << 20
 _BY_HAND = {("runs", "append"), ("artifacts", "manifest")}
 
 
-def router(desk: Desk) -> APIRouter:
-    """Every operation of the port, at its path."""
-    made = APIRouter()
+def router(desk: Desk, prefix: str) -> APIRouter:
+    """Every operation of the port, at its path below `prefix`."""
+    made = APIRouter(prefix=prefix)
     for declared in operations():
         if (declared.noun, declared.name) not in _BY_HAND:
             made.add_api_route(

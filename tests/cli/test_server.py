@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from lineal.access import users
-from lineal.api import serve as serving
 from lineal.backend.connect import connect
 from lineal.backend.local.backend import LocalBackend
 from lineal.cli import server as module
@@ -64,22 +63,6 @@ def test_what_makes_no_sense_is_refused(cli: Callable[..., Any], peopled: Path, 
     said = cli("server", "--db", peopled, *options)
     assert said.code == 2
     assert "[invalid." in said.err
-
-
-def test_with_users_it_listens_to_others_and_says_no_token(
-    cli: Callable[..., Any], peopled: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def served(plan: Any, listening: Any, *, ready: Callable[[], None]) -> int:
-        assert listening.getsockname()[0] == "0.0.0.0"
-        assert "lineal.example.org" in plan.server.answers_to
-        ready()
-        return 0
-
-    monkeypatch.setattr(serving, "serve", served)  # it would serve until it is stopped
-    said = cli("server", "--db", peopled, "--host", "0.0.0.0", "--port", "0", "--name", "lineal.example.org")
-    assert said.code == 0
-    assert f"Lineal serves {peopled}" in said.out
-    assert "oken" not in said.out
 
 
 def test_commands_for_upkeep_are_in_the_same_group(cli: Callable[..., Any]) -> None:

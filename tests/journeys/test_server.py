@@ -18,9 +18,11 @@ import httpx
 import psutil
 import pytest
 
+from lineal.access import users
 from lineal.backend.connect import connect
+from lineal.backend.local.backend import LocalBackend
 from lineal.backend.port import Backend
-from lineal.core import settings
+from lineal.core import clock, settings
 from lineal.core.errors import Unavailable
 from lineal.storage.blobs import object_key, read_blob
 from lineal.storage.cache import Cache
@@ -189,6 +191,21 @@ def test_without_users_a_token_for_the_first_admin_is_printed_and_each_start_mak
     assert tokens[0] != tokens[1]
 
 
+def test_with_users_it_may_listen_to_others_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    backend = connect(settings.load(tmp_path, url=str(tmp_path / "served" / "store")))
+    assert isinstance(backend, LocalBackend)
+    with backend.context.database.begin() as session:
+        users.add(session, "ada", at=clock.now(), admin=True)
+    backend.close()
+    with serving(tmp_path / "served", "--host", "0.0.0.0", "--name", "lineal.example.org") as server:
+        assert "token" not in server.told
+        url = f"http://127.0.0.1:{server.port}/api/v1/openapi.json"
+        for host, status in (("lineal.example.org", 200), ("evil.test", 403), ("0.0.0.0", 403)):
+            assert httpx.get(url, headers={"Host": host}).status_code == status
+        assert server.stop() == 0
+
+
 # ---- several -------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +240,12 @@ def test_metrics_count_what_all_workers_did(pair: Serving, tmp_path: Path) -> No
     ids = {int(found) for found in re.findall(r'lineal_process_resident_bytes\{process="(\d+)"\}', shown)}
     assert ids == {pair.process.pid, *(worker.pid for worker in pair.workers())}
     assert "r1" not in re.sub(r"[0-9.e+]+$", "", shown, flags=re.M)
+
+
+def test_workers_learn_of_their_store_where_nobody_else_can_read_it(pair: Serving) -> None:
+    for worker in pair.workers():
+        assert "lineal.api.worker" in worker.cmdline()
+        assert str(pair.store) not in " ".join(worker.cmdline())
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(pair: Serving, tmp_path: Path) -> None:
