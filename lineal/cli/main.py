@@ -47,6 +47,11 @@ _COMMANDS = {
     "fsck": "store",
     "cache": "store",
     "server": "server",
+    "login": "login",
+    "logout": "login",
+    "whoami": "login",
+    "admin": "admin",
+    "audit-log": "admin_roles",
 }
 
 

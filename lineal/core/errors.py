@@ -1,7 +1,7 @@
 """The error tree. Every error has a stable dotted `code`; its family gives the HTTP status and the exit code.
 
 Families: Invalid 422/2, NotFound 404/3, Conflict 409/4, Unauthenticated 401/5, Forbidden 403/5, Corrupt 500/6,
-Unavailable 503/7. A subclass adds only a code. Codes are forever.
+Unavailable 503/7. A subclass adds only a code (and one of them the status 429). Codes are forever.
 """
 
 from __future__ import annotations

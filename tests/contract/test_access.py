@@ -54,6 +54,9 @@ def access(backend: Backend) -> Access:
 def as_(backend: Backend, access: Access) -> As:
     """Access as a user sees it, by a key with these scopes."""
 
+    if not hasattr(backend.access, "_here"):
+        pytest.skip("a server says itself who asks: by the key that is sent")
+
     def as_user(name: str, scopes: list[str] | None = None) -> Access:
         from lineal.access import keys
         from lineal.backend.local.access import LocalAccess

@@ -58,6 +58,8 @@ class LocalAccess(LocalRoles):
         self, name: str, *, kind: str = "person", email: str = "", admin: bool = False, password: str | None = None
     ) -> User:
         hashed = self._hashed(password, name)
+        if kind == "service" and password is not None:
+            raise InvalidArgument("a service has no password; make it an API key instead")
         with permits.act(self._here, "access.add_user", f"user:{name}") as act:
             permits.server(self._caller)
             if not admin and not users.any_at_all(act.session):
@@ -82,6 +84,8 @@ class LocalAccess(LocalRoles):
         with permits.act(self._here, "access.change_user", f"user:{name}") as act:
             permits.server(self._caller)
             before = users.get(act.session, name)
+            if before.user.kind == "service" and password is not None:
+                raise InvalidArgument(f"{name} is a service, which has no password; make it an API key instead")
             values: dict[str, Any] = {} if hashed is None else {"password_hash": hashed}
             if disabled is not None and disabled != (before.user.disabled_at is not None):
                 values["disabled_at"] = clock.now() if disabled else None

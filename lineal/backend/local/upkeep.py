@@ -186,7 +186,7 @@ class LocalStores(Stores):
             try:
                 seen = gc.verify(self._here.blobs.store, place)
                 size += seen.size
-                if seen != place:
+                if seen != place._replace(fast=place.fast or seen.fast):
                     text = f"{place.key} holds the blob, but the index describes it wrongly"
                     bad[digest] = Problem("index_mismatch", digests.format(digest), text)
                     described.append(seen)

@@ -1,0 +1,107 @@
+"""Use cases of comparing versions and of finding them by what they hold."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from typing import Any
+
+from lineal.backend.local.context import Context
+from lineal.backend.port import Artifacts, Difference, EntryChange
+from lineal.registry import versions
+from lineal.registry.model import Version
+from lineal.storage import digest as digests
+from lineal.storage.manifest import Manifest
+
+
+class LocalFinding(Artifacts):
+    _here: Context
+
+    def diff(self, before: str, after: str) -> Difference:
+        old, new = self.resolve(before), self.resolve(after)
+        left, right = self.manifest(old.digest).by_path, self.manifest(new.digest).by_path
+        changes = [EntryChange(path, "removed", entry.size) for path, entry in left.items() if path not in right]
+        changes += [EntryChange(path, "added", None, entry.size) for path, entry in right.items() if path not in left]
+        common = [path for path in left if path in right]
+        changed = [path for path in common if left[path][1:] != right[path][1:]]
+        changes += [EntryChange(path, "changed", left[path].size, right[path].size) for path in changed]
+        return Difference(
+            old,
+            new,
+            tuple(sorted(changes, key=lambda c: c.path)),
+            len(common) - len(changed),
+            _compared(old.metadata, new.metadata),
+        )
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        type: str | None = None,
+        tag: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        digest: str | None = None,
+        project: str | None = None,
+    ) -> list[Version]:
+        wanted = digests.parse(digest) if digest else None
+        with self._here.database.read() as session:
+            seen = self._here.sight(session)
+            everywhere = versions.list_everywhere(session)
+            every = [p.version for p in everywhere if p.version.deleted_at is None and seen.has(p.version)]
+        found = [
+            version
+            for version in every
+            if version.entity == self._here.entity
+            and (project is None or version.project == project)
+            and (type is None or version.type == type)
+            and (tag is None or tag in version.tags)
+            and _text_matches(text, version)
+            and all(_metadata_matches(version.metadata, k, v) for k, v in (metadata or {}).items())
+        ]
+        if wanted is not None:
+            holding = self._manifests_with(wanted, {version.digest for version in found})
+            found = [version for version in found if version.digest in holding]
+        return sorted(found, key=lambda v: (v.project, v.collection, -v.number))
+
+    def _manifests_with(self, wanted: digests.Digest, candidates: set[str]) -> set[str]:
+        """Those of the manifests `candidates` that are `wanted`, or name it or refer to it."""
+        text = digests.format(wanted)
+        return {
+            candidate
+            for candidate in candidates
+            if candidate == text or holds(self._here.manifests.stored(candidate), wanted)
+        }
+
+
+def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
+    """Whether a file of the manifest is that blob, or refers to bytes with that checksum."""
+    text = digests.format(wanted)
+    return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    left, right = flatten(before), flatten(after)
+    keys = sorted(left.keys() | right.keys())
+    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            flat |= flatten(item, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = item
+    return flat
+
+
+def _text_matches(text: str, version: Version) -> bool:
+    if any(mark in text for mark in "*?["):
+        return fnmatch.fnmatchcase(version.collection, text)
+    return text.lower() in version.collection.lower() or text.lower() in version.description.lower()
+
+
+def _metadata_matches(metadata: Mapping[str, Any], key: str, wanted: str) -> bool:
+    flat = flatten(metadata)
+    return key in flat and (str(flat[key]) == wanted or str(flat[key]).lower() == wanted.lower())
