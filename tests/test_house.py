@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from lineal.backend import port
+from lineal.backend.local.access import LocalAccess
 from lineal.backend.local.artifacts import LocalArtifacts
 from lineal.backend.local.lineage import LocalLineage
 from lineal.backend.local.runs import LocalRuns
 from lineal.backend.local.upkeep import LocalStores
+from lineal.backend.port_access import Access
 from lineal.core.errors import Error
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +27,7 @@ MAX_LINES = 450
 ELSEWHERE = {
     "backend/local/": "contract/",  # one suite that every backend obeys, by noun
     "backend/port.py": "test_house.py",  # declarations only: what they promise is tested where they are kept
+    "backend/port_access.py": "test_house.py",
     "backend/port_runs.py": "test_house.py",
     "backend/operation.py": "test_house.py",
     "access/": "contract/test_access.py",  # what its own tests leave out
@@ -164,6 +167,7 @@ NOUNS = {
     port.Runs: LocalRuns,
     port.Lineage: LocalLineage,
     port.Stores: LocalStores,
+    Access: LocalAccess,
 }
 OPERATIONS = [(noun, op) for noun in NOUNS for op in vars(noun) if not op.startswith("_")]
 

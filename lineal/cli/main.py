@@ -46,6 +46,11 @@ _COMMANDS = {
     "gc": "store",
     "fsck": "store",
     "cache": "store",
+    "login": "login",
+    "logout": "login",
+    "whoami": "login",
+    "admin": "admin",
+    "audit-log": "admin_roles",
 }
 
 

@@ -14,6 +14,7 @@
 | runs_dir | LINEAL_DIR | - | the system's folder for the state of programs |
 
 The channels of alerts are in LINEAL_ALERTS or the user's own `alerts.txt`, never in `lineal.toml`, which is shared.
+So is the API key of a server: in LINEAL_API_KEY, or where `lineal login` keeps it.
 """
 
 from __future__ import annotations
@@ -146,6 +147,17 @@ def alert_urls() -> tuple[str, ...]:
         given = " ".join(line for line in lines if not line.lstrip().startswith("#"))
     # A comma may be part of an URL: it parts two only where another one begins behind it.
     return tuple(url for text in re.split(r"[\s,]+(?=\w+://)", given) if (url := text.strip(" ,\t\r\n")))
+
+
+def api_key(url: str) -> str | None:
+    """The API key for the server at `url`: LINEAL_API_KEY if it is set, else what `lineal login` kept for it.
+
+    A secret, which is why it is no part of `Settings`. Raises invalid.settings.
+    """
+    from lineal.core import credentials
+
+    given = os.environ.get("LINEAL_API_KEY", "").strip()
+    return given or credentials.find(url)
 
 
 @contextmanager

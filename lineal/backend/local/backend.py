@@ -8,6 +8,7 @@ from typing import Any
 
 from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
+from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
 
 
@@ -55,6 +56,12 @@ class LocalBackend(Backend):
         from lineal.backend.local.upkeep import LocalStores
 
         return LocalStores(self.context)
+
+    @cached_property
+    def access(self) -> Access:  # type: ignore[override]
+        from lineal.backend.local.access import LocalAccess
+
+        return LocalAccess(self._context)
 
     def close(self) -> None:
         self.context.database.close()
