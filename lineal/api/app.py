@@ -10,8 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from lineal.api import objects, routes
+from lineal.api import objects, routes, signing_in
 from lineal.api.caller import Desk
+from lineal.api.gate import Gate
+from lineal.api.oidc import Provider
 from lineal.api.outer import Outer, envelope
 from lineal.backend.local.backend import LocalBackend
 from lineal.core.errors import Error, InvalidArgument, NotFound
@@ -24,8 +26,13 @@ _ABOUT = (
 )
 
 
-def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> FastAPI:
-    """The app that serves the backend's store to whoever reaches it by one of the names `hosts`."""
+def create_app(
+    backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK, provider: Provider | None = None
+) -> FastAPI:
+    """The app that serves the backend's store to whoever reaches it by one of the names `hosts`.
+
+    People sign in by a password, and by the OpenID Connect `provider` if there is one.
+    """
     app = FastAPI(
         title="Lineal",
         version=version("lineal"),
@@ -37,7 +44,9 @@ def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> F
     desk = Desk(backend)
     app.include_router(routes.router(desk), prefix=API)
     app.include_router(objects.router(desk), prefix=API)
+    app.include_router(signing_in.router(desk, provider), prefix=API)
     _answer_errors(app)
+    app.add_middleware(Gate, desk=desk)
     app.add_middleware(Outer, hosts=hosts)
 
     @app.get("/health", include_in_schema=False)

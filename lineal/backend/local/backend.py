@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
 from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
+
+if TYPE_CHECKING:
+    from lineal.backend.local.signing_in import SigningIn
+    from lineal.backend.local.vouched import VouchedSigningIn
 
 
 class LocalBackend(Backend):
@@ -62,6 +66,20 @@ class LocalBackend(Backend):
         from lineal.backend.local.access import LocalAccess
 
         return LocalAccess(self._context)
+
+    @cached_property
+    def signing_in(self) -> SigningIn:
+        """Who asks, for a server over this store."""
+        from lineal.backend.local.signing_in import SigningIn
+
+        return SigningIn(self.context)
+
+    @cached_property
+    def vouched(self) -> VouchedSigningIn:
+        """Signing in by OpenID Connect, for a server over this store."""
+        from lineal.backend.local.vouched import VouchedSigningIn
+
+        return VouchedSigningIn(self.context)
 
     def close(self) -> None:
         self.context.database.close()
