@@ -149,8 +149,8 @@ class Provider:
         wrong = {
             "issuer": claims.get("iss") != self._config.issuer,
             "audience": mine not in audiences or claims.get("azp", mine if len(audiences) == 1 else None) != mine,
-            "end": not _is_number(ends) or ends <= now - _LEEWAY_S,
-            "time": not _is_number(made) or made > now + _LEEWAY_S,
+            "end": not isinstance(ends, int | float) or ends <= now - _LEEWAY_S,
+            "time": not isinstance(made, int | float) or made > now + _LEEWAY_S,
             "nonce": not _same(claims.get("nonce"), nonce),
             "subject": not isinstance(claims.get("sub"), str) or not 0 < len(claims["sub"]) <= 255,
         }
@@ -244,13 +244,8 @@ def _private(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    near = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return bool(parts.hostname) and (near or parts.scheme == "https")
 
 
 def _same(value: object, text: str) -> bool:
@@ -259,7 +254,7 @@ def _same(value: object, text: str) -> bool:
 
 def _import() -> None:
     try:
-        import authlib.oauth2
+        import authlib.oauth2  # noqa: F401
         import joserfc  # noqa: F401
     except ImportError:
         raise MissingDependency("OpenID Connect needs authlib and joserfc: pip install 'lineal[server]'") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -23,6 +22,7 @@ from lineal.core.errors import Error, InvalidArgument, Unauthenticated
 _FLOW = "lineal-oidc"
 _FLOW_S = 600
 _MAX_BODY_BYTES = 16 << 10
+_AT_PROVIDER = 4  # a provider that doesn't answer may not take it either
 _AT_ONCE = 2  # a password takes 64 MiB and a core for a while, and may not take the server
 
 
@@ -37,9 +37,7 @@ def router(desk: Desk, provider: Provider | None) -> APIRouter:
         """Signs in by name and password. Raises unauthenticated.login, unavailable.too_many_attempts."""
         cookies.check_private(request)
         facts = await _facts(request, "name", "password")
-        started = await to_thread.run_sync(
-            lambda: signing_in.sign_in(**facts, **_who(request)), limiter=limiter, abandon_on_cancel=True
-        )
+        started = await to_thread.run_sync(lambda: signing_in.sign_in(**facts, **_who(request)), limiter=limiter)
         return await _signed_in(desk, request, started)
 
     @made.post("/setup", openapi_extra=_documented("token", "name", "password"))
@@ -47,14 +45,12 @@ def router(desk: Desk, provider: Provider | None) -> APIRouter:
         """Makes the first admin by the token that the server's start printed, and signs them in."""
         cookies.check_private(request)
         facts = await _facts(request, "token", "name", "password")
-        started = await to_thread.run_sync(
-            lambda: signing_in.set_up(**facts, **_who(request)), limiter=limiter, abandon_on_cancel=True
-        )
+        started = await to_thread.run_sync(lambda: signing_in.set_up(**facts, **_who(request)), limiter=limiter)
         return await _signed_in(desk, request, started)
 
     @made.get("/session", openapi_extra=_documented())
     def who(request: Request) -> Response:
-        """Who asks, with the token that changes by a session need; `user` is null for nobody, or on an open server."""
+        """Who asks (`user`: null for nobody), the token that a session's changes need, and the ways to sign in."""
         caller = _found(desk, request)
         known = {"name": caller.name, "is_admin": caller.admin, "key_prefix": caller.key_prefix} if caller else None
         token = cookies.take(request, COOKIE) if caller and not caller.key_prefix else None
@@ -71,16 +67,16 @@ def router(desk: Desk, provider: Provider | None) -> APIRouter:
         return answer
 
     if provider is not None:
-        _add_oidc(made, desk, provider, limiter)
+        _add_oidc(made, desk, provider, CapacityLimiter(_AT_PROVIDER))
     return made
 
 
 def _add_oidc(made: APIRouter, desk: Desk, provider: Provider, limiter: CapacityLimiter) -> None:
     @made.get("/oidc/login", openapi_extra=_documented())
-    def login(request: Request, next: str = "/") -> Response:
+    async def login(request: Request, next: str = "/") -> Response:
         """Leads to the provider, and from there back to the page `next` of this server."""
         cookies.check_private(request)
-        leaving = provider.begin(_callback(request), check_local(next))
+        leaving = await to_thread.run_sync(provider.begin, _callback(request), check_local(next), limiter=limiter)
         answer = RedirectResponse(leaving.url, 303)
         cookies.put(request, answer, _FLOW, leaving.flow, life_s=_FLOW_S, same_site="lax")
         return answer
@@ -97,8 +93,8 @@ def _add_oidc(made: APIRouter, desk: Desk, provider: Provider, limiter: Capacity
 
         answer: Response
         try:
-            started, next = await to_thread.run_sync(entered, limiter=limiter, abandon_on_cancel=True)
-            answer = await _signed_in(desk, request, started, RedirectResponse(check_local(next), 303))
+            started, page = await to_thread.run_sync(entered, limiter=limiter)
+            answer = await _signed_in(desk, request, started, RedirectResponse(check_local(page), 303))
         except Error as problem:
             answer = envelope(problem)
         cookies.drop(request, answer, _FLOW)

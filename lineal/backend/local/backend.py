@@ -65,7 +65,7 @@ class LocalBackend(Backend):
     def access(self) -> Access:  # type: ignore[override]
         from lineal.backend.local.access import LocalAccess
 
-        return LocalAccess(self._context)
+        return LocalAccess(self.context)
 
     @cached_property
     def signing_in(self) -> SigningIn:

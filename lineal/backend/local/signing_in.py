@@ -71,13 +71,8 @@ class SigningIn:
         good = passwords.verify(found.password_hash if found else None, password)
         nobody = Caller(0, "", address=address, request_id=request_id)
         with self._here.database.begin() as session:
-            held = users.hold(session, found.id) if found else None  # a password that changed meanwhile is not right
-            if (
-                held
-                and good
-                and held.user.disabled_at is None
-                and held.password_hash == (found and found.password_hash)
-            ):
+            held = users.hold(session, found.id) if found else None
+            if held and good and held.user.disabled_at is None and held == found:  # nothing has changed meanwhile
                 attempts.forgive(session, name, address)
                 return start(session, held, address=address, request_id=request_id, at=now)
             subject = f"user:{name}" if held else "user:"  # what was typed for a name may be a password

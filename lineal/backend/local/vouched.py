@@ -55,8 +55,9 @@ class VouchedSigningIn:
     def _made(self, session: Session, who: Vouched) -> users.Found:
         name = users.free_name(session, who.name or who.email.partition("@")[0])  # others wait from here on
         there = users.by_subject(session, who.issuer, who.subject)
-        more = {"issuer": who.issuer, "subject": who.subject}
-        return there or users.add(session, name, at=clock.now(), email=_address(who.email), **more)
+        return there or users.add(
+            session, name, at=clock.now(), email=_address(who.email), issuer=who.issuer, subject=who.subject
+        )
 
 
 def _why_not(session: Session, who: Vouched, found: users.Found | None, domains: Collection[str]) -> str | None:
