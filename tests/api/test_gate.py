@@ -40,7 +40,6 @@ def test_f2_every_route_but_those_that_are_free_wants_to_know_who_asks(ask: Ask,
     for method, path in sorted(known - FREE):
         answer = ask(method, path.replace("{", "").replace("}", "").replace(":path", ""))
         assert answer.status_code == 401, (method, path)
-        assert answer.json()["error"]["code"] == "unauthenticated"
 
 
 def test_what_is_free_is_a_route_or_one_that_only_some_servers_have(backend: LocalBackend) -> None:
