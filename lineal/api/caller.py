@@ -15,6 +15,7 @@ from fastapi import Request
 from lineal.access.model import Caller
 from lineal.api import cookies
 from lineal.backend.local.backend import LocalBackend
+from lineal.backend.local.served import ServedBackend
 from lineal.core.errors import SessionEnded, Unauthenticated
 from lineal.core.metadata import check_text
 from lineal.core.names import check_name
@@ -34,7 +35,7 @@ class Desk:
 
     def __init__(self, backend: LocalBackend) -> None:
         self.backend = backend
-        self._seen_by = lru_cache(maxsize=1024)(backend.seen_by)
+        self._served_to = lru_cache(maxsize=1024)(backend.served_to)
 
     def admit(self, request: Request) -> Note | None:
         """Finds out who asks, for `of`; and gives what is to be noted of it once the request is answered.
@@ -61,29 +62,26 @@ class Desk:
         return self._knows(request, None, None)
 
     def _knows(self, request: Request, caller: Caller | None, note: Any) -> Note | None:
-        request.state.caller = caller
-        if caller is not None:  # for the access log
-            request.state.user, request.state.key_prefix = caller.name, caller.key_prefix
+        request.state.caller = caller  # the access log looks at it too
         return note or None
 
-    def of(self, request: Request) -> LocalBackend:
+    def of(self, request: Request) -> ServedBackend:
         """The store as the caller's headers ask for it, once `admit` has let them in. Raises invalid.name."""
         headers = request.headers
         here = self.backend.context
         caller: Caller | None = request.state.caller
         entity = check_name(headers.get("lineal-entity") or DEFAULT_ENTITY, "entity")
         project = headers.get("lineal-project")
-        asked = {
+        asked: dict[str, Any] = {
             "project": check_name(project, "project") if project else here.project,
             "host": _text(headers.get("lineal-host")) or here.host,
         }
         if caller is None:
-            user = _text(headers.get("lineal-user")) or here.user
-            entity = entity if headers.get("lineal-entity") else here.entity
-            return self._seen_by(entity=entity, user=user, **asked)
+            asked["user"] = _text(headers.get("lineal-user")) or here.user
+            return self._served_to(None, entity=entity if headers.get("lineal-entity") else here.entity, **asked)
         # `local` is what every client says whom nobody told otherwise, and nobody's where there are users.
         entity = caller.name if entity == DEFAULT_ENTITY else entity
-        return self.backend.seen_by(entity=entity, user=caller.name, caller=caller, **asked)
+        return self.backend.served_to(caller, entity=entity, user=caller.name, **asked)
 
 
 def address(request: Request) -> str:

@@ -42,7 +42,7 @@ def check_private(request: Request) -> None:
     if not _encrypted(request) and name_of(request.headers.get("host", "")) not in _LOOPBACK:
         raise PlainHttp(
             "signing in over plain http would show your password to everybody on the way; use https. If a proxy in "
-            "front of the server speaks it, the server must be told to trust that proxy"
+            "front of the server speaks it, start the server with `--trusted-proxy` and the proxy's address"
         )
 
 

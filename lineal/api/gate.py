@@ -63,7 +63,7 @@ class Gate:
 
     async def _write(self, request: Request, note: Note) -> None:
         """Notes it once for all requests by that key or user that are under way; it is no reason to fail."""
-        who = request.state.key_prefix or request.state.user
+        who = request.state.caller.key_prefix or request.state.caller.name
         if who in self._noting:
             return
         self._noting.add(who)

@@ -51,6 +51,7 @@ _COMMANDS = {
     "whoami": "login",
     "admin": "admin",
     "audit-log": "admin_roles",
+    "server": "server",
 }
 
 

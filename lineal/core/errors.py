@@ -332,6 +332,12 @@ class PlanOutdated(Conflict):
     code = "conflict.plan_outdated"
 
 
+class StoreNotEmpty(Conflict):
+    """A backup is restored only where no store is yet."""
+
+    code = "conflict.store_not_empty"
+
+
 class ArtifactLogged(Conflict):
     code = "conflict.artifact_logged"
 
@@ -373,6 +379,10 @@ class CorruptRows(Corrupt):
     code = "corrupt.rows"
 
 
+class CorruptBackup(Corrupt):
+    code = "corrupt.backup"
+
+
 class CorruptDatabase(Corrupt):
     code = "corrupt.database"
 
@@ -394,6 +404,12 @@ class ReadOnly(Unavailable):
 
 class NewerFormat(Unavailable):
     code = "unavailable.newer_format"
+
+
+class OlderFormat(Unavailable):
+    """A shared database has a former format; whoever runs the servers upgrades it with `lineal server migrate`."""
+
+    code = "unavailable.older_format"
 
 
 class DatabaseBusy(Unavailable):

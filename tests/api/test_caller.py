@@ -44,7 +44,8 @@ def test_a_name_that_is_none_is_refused(ask: Ask, header: str, name: str) -> Non
 
 
 def test_all_callers_share_what_the_server_remembers(backend: LocalBackend) -> None:
-    assert backend.seen_by(user="a").context.manifests is backend.context.manifests
+    asked = {"entity": "local", "project": None, "host": "box", "user": "a"}
+    assert backend.served_to(None, **asked).context.manifests is backend.context.manifests
 
 
 # ---- keys ----------------------------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ def test_the_access_log_is_told_the_name_and_the_keys_prefix(key: Keys, backend:
 
     headers = key("ada")
     asking(looking)("GET", "/api/v1/projects", headers=headers)
-    assert (told["user"], told["key_prefix"]) == ("ada", headers["Authorization"].split("_")[1])
+    assert (told["caller"].name, told["caller"].key_prefix) == ("ada", headers["Authorization"].split("_")[1])
 
 
 def test_a_limited_key_is_its_limits(key: Keys, ask: Ask) -> None:

@@ -296,7 +296,7 @@ def test_a_password_is_not_taken_in_clear_from_another_machine(backend: LocalBac
     asked = asking(create_app(backend, hosts=["lineal.test"]))
     answer = asked("POST", f"http://lineal.test{path}", json={"token": "x", "name": "ada", "password": PASSWORD})
     assert (answer.status_code, code(answer)) == (403, "forbidden.plain_http")
-    assert "trust that proxy" in answer.json()["error"]["message"]
+    assert "--trusted-proxy" in answer.json()["error"]["message"]
 
 
 def test_whoever_has_a_key_may_ask_who_they_are(ask: Ask, key: Callable[..., dict[str, str]]) -> None:

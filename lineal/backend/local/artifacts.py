@@ -31,7 +31,6 @@ from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, N
 from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
-from lineal.storage import index
 from lineal.storage.manifest import Manifest
 from lineal.tracking import runs
 
@@ -71,16 +70,17 @@ class LocalArtifacts(Artifacts):
         known = self._known(collection, project, run_id, digest)
         manifest = None if known else self._checked_manifest(digest)
         with self._here.database.begin() as session:
-            run = runs.get(session, run_id, running=True, locked=True) if run_id else None
+            run = self._here.run(session, run_id, running=True, locked=True) if run_id else None
             place = project or (run.run.project if run else self._here.project_for(None))
             if place == REGISTRY:
                 raise InvalidRef("the project 'registry' holds links only; log elsewhere, then link")
+            self._here.check_new(session, self._here.entity, place)
             at = clock.now()
             found = collections.get_or_add(session, self._here.entity, place, collection, type, at=at)
             if manifest is None and not versions.has_content(session, found, digest):
                 manifest = self._checked_manifest(digest)
             if manifest is not None:
-                _check_present(session, digests.parse(digest), manifest)
+                self._check_present(session, digests.parse(digest), manifest)
             new = NewVersion(
                 digest,
                 manifest.size_bytes if manifest else 0,
@@ -91,6 +91,11 @@ class LocalArtifacts(Artifacts):
                 ttl_s,
             )
             placed, made = versions.add(session, found, new, run=run.id if run else None, user=self._here.user, at=at)
+            if made and manifest is not None and self._here.caller is not None:
+                from lineal.backend.local import holding
+
+                held = {digests.parse(digest), *manifest.blobs}
+                holding.enter(session, self._here, placed.id, (found.entity, found.project), held)
             moved = self._move_all(session, found, aliases, placed, at)
             if run is not None:
                 edges.record(session, run.id, placed.id, output=True, role=role, at=at)
@@ -104,13 +109,15 @@ class LocalArtifacts(Artifacts):
         with self._here.database.read() as session:
             run = runs.find(session, run_id) if run_id else None
             place = project or (run.run.project if run else self._here.project_for(None))
+            self._here.check_new(session, self._here.entity, place)
             found = collections.find(session, self._here.entity, place, collection)
             return found is not None and versions.has_content(session, found, digest)
 
     def _checked_manifest(self, digest: str) -> Manifest:
         absent = BlobsMissing("the store doesn't hold the manifest (any more); push it first", digests=[digest])
-        if self._here.blobs.missing([digests.parse(digest)]):
-            raise absent
+        with self._here.database.read() as session:
+            if self._here.unknown(session, [digests.parse(digest)]):
+                raise absent
         try:
             manifest = self._here.manifests.get(digest)
         except BlobNotFound:
@@ -118,6 +125,15 @@ class LocalArtifacts(Artifacts):
         if not len(manifest):
             raise EmptyArtifact("the artifact has no files; add some before logging it")
         return manifest
+
+    def _check_present(self, session: Session, digest: digests.Digest, manifest: Manifest) -> None:
+        """Blobs that a push found in the store may have been collected since; a version never names what isn't there,
+        nor what its caller never had."""
+        if absent := self._here.unknown(session, {digest, *manifest.blobs}):
+            raise BlobsMissing(
+                f"{len(absent)} of the files are not in the store (any more); push them and log again",
+                digests=[digests.format(digest) for digest in absent],
+            )
 
     def _move_all(
         self,
@@ -128,6 +144,7 @@ class LocalArtifacts(Artifacts):
         at: datetime,
     ) -> bool:
         moved = False
+        self._here.check_aliases(session, found, *(alias for alias in wanted if alias != names.LATEST))
         for alias in dict.fromkeys(wanted):
             if alias != names.LATEST:
                 mover = self._here.mover("logged", at)
@@ -138,8 +155,8 @@ class LocalArtifacts(Artifacts):
         if role is not None:
             names.check_name(role, "role")
         with self._here.database.begin() as session:
-            run = runs.get(session, run_id, running=True, locked=True)
-            placed = self._here.resolve(session, ref)
+            run = self._here.run(session, run_id, running=True, locked=True)
+            placed = self._here.resolve(session, ref, needs="read")
             edges.record(session, run.id, placed.id, output=False, role=role, at=clock.now())
         return placed.version
 
@@ -150,17 +167,26 @@ class LocalArtifacts(Artifacts):
             return self._here.resolve(session, ref, at=at).version
 
     def manifest(self, digest: str) -> Manifest:
+        if self._here.served:
+            with self._here.database.read() as session:
+                self._here.sight(session)
+                if self._here.unknown(session, [digests.parse(digest)]):
+                    raise BlobNotFound(f"the store does not hold {digest}")
         return self._here.manifests.stored(digest)
 
     def list_collections(
         self, *, project: str | None = None, type: str | None = None, deleted: bool = False
     ) -> list[Collection]:
         with self._here.database.read() as session:
-            return collections.list_all(session, self._here.entity, project, type=type, deleted=deleted)
+            seen = self._here.sight(session)
+            found = collections.list_all(session, self._here.entity, project, type=type, deleted=deleted)
+            return [one for one in found if seen.collection(one.entity, one.project, one.name)]
 
     def list_types(self, *, project: str | None = None) -> list[str]:
         with self._here.database.read() as session:
-            return collections.list_types(session, self._here.entity, project)
+            seen, entity = self._here.sight(session), self._here.entity
+            found = collections.list_types(session, entity, project)
+            return sorted({type_ for place, type_ in found if seen.project(entity, place)})
 
     def list_versions(self, collection: str, *, deleted: bool = False) -> list[Version]:
         with self._here.database.read() as session:
@@ -174,15 +200,19 @@ class LocalArtifacts(Artifacts):
         if expected is not None and expected != aliases.NOWHERE:
             names.parse_number(expected)
         with self._here.database.begin() as session:
-            placed = self._here.hold(session, ref)
+            placed = self._here.hold(session, ref, needs="write")
             found, number = versions.collection_of(placed), placed.version.number
+            self._here.check_aliases(session, found, alias)
+            self._note_move(session, found, alias, number)
             aliases.move(session, found, alias, number, self._here.mover(why), expected=expected)
         return replace(placed.version, aliases=tuple(sorted({*placed.version.aliases, alias})))
 
     def remove_alias(self, ref: str, *, why: str = "") -> Version:
         parsed = _alias_ref(ref)
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed, locked=True)
+            found = self._here.collection(session, parsed, locked=True, needs="write")
+            self._here.check_aliases(session, found, parsed.alias or "")
+            self._note_move(session, found, parsed.alias or "", None)
             number = aliases.remove(session, found, parsed.alias or "", self._here.mover(why))
             return versions.get(session, found, number, deleted=True).version
 
@@ -190,15 +220,24 @@ class LocalArtifacts(Artifacts):
         parsed = _alias_ref(ref)
         alias = parsed.alias or ""
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed, locked=True)
+            found = self._here.collection(session, parsed, locked=True, needs="write")
+            self._here.check_aliases(session, found, alias)
             if aliases.stands(session, found, alias) is None:
                 raise AliasNotFound(f"{found.name} has no alias {alias!r} to roll back")
             number = aliases.before_now(aliases.events(session, found, alias))
             if number is None:
                 raise AliasNotFound(f"nothing stood at {found.name}:{alias} before; promote a version instead")
             versions.get(session, found, number)
+            self._note_move(session, found, alias, number)
             aliases.move(session, found, alias, number, self._here.mover(why), kind="rollback")
             return versions.get(session, found, number).version
+
+    def _note_move(self, session: Session, found: collections.Found, alias: str, to: int | None) -> None:
+        """Where the alias stood and stands, for the record."""
+        if self._here.served:
+            stood = aliases.stands(session, found, alias)
+            numbers = [None if number is None else names.format_number(number) for number in (stood, to)]
+            self._here.note({alias: numbers[0]}, {alias: numbers[1]})
 
     def list_alias_events(self, ref: str) -> list[AliasEvent]:
         parsed = parse_ref(ref)
@@ -237,6 +276,7 @@ class LocalArtifacts(Artifacts):
             values["hold"] = check_text(hold, "hold") or None
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
+            self._here.note({key: getattr(placed.version, key) for key in values}, values)
             if values:
                 versions.change(session, placed.id, values)
             return self._here.resolve(session, placed.version.ref).version
@@ -261,6 +301,7 @@ class LocalArtifacts(Artifacts):
         at = clock.now()
         for p in standing:
             found = self._here.collection(session, parse_ref(p.version.ref))
+            self._here.check_aliases(session, found, *p.version.aliases)
             for alias in p.version.aliases:
                 aliases.remove(session, found, alias, self._here.mover("version deleted", at))
             if p.version.linked:
@@ -300,8 +341,10 @@ class LocalArtifacts(Artifacts):
         if goal.project != REGISTRY or goal.pinned or goal.alias:
             raise InvalidRef(f"{target!r} is no place to link to; write registry/<collection>")
         with self._here.database.begin() as session:
-            placed = self._here.hold(session, ref)
+            placed = self._here.hold(session, ref, needs="read")
             at = clock.now()
+            if not self._here.check(session, self._here.entity, REGISTRY, goal.collection):
+                self._here.check_new(session, self._here.entity, REGISTRY)
             found = collections.get_or_add(
                 session, self._here.entity, REGISTRY, goal.collection, placed.version.type, at=at
             )
@@ -315,6 +358,7 @@ class LocalArtifacts(Artifacts):
             if not placed.version.linked:
                 raise InvalidRef(f"{ref} is no link; name it as registry/<collection>:<version or alias>")
             found = self._here.collection(session, parse_ref(placed.version.ref))
+            self._here.check_aliases(session, found, *placed.version.aliases)
             at = clock.now()
             for alias in placed.version.aliases:
                 aliases.remove(session, found, alias, self._here.mover("unlinked", at))
@@ -323,7 +367,8 @@ class LocalArtifacts(Artifacts):
 
     def list_links(self, ref: str) -> list[Link]:
         with self._here.database.read() as session:
-            return links.of_version(session, self._here.resolve(session, ref).id)
+            found, seen = links.of_version(session, self._here.resolve(session, ref).id), self._here.sight(session)
+            return [link for link in found if seen.ref(link.ref)]
 
     # ---- comparing and searching -----------------------------------------------------------------------------
 
@@ -355,7 +400,9 @@ class LocalArtifacts(Artifacts):
     ) -> list[Version]:
         wanted = digests.parse(digest) if digest else None
         with self._here.database.read() as session:
-            every = [p.version for p in versions.list_everywhere(session) if p.version.deleted_at is None]
+            seen = self._here.sight(session)
+            everywhere = versions.list_everywhere(session)
+            every = [p.version for p in everywhere if p.version.deleted_at is None and seen.has(p.version)]
         found = [
             version
             for version in every
@@ -385,15 +432,6 @@ def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
     """Whether a file of the manifest is that blob, or refers to bytes with that checksum."""
     text = digests.format(wanted)
     return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
-
-
-def _check_present(session: Session, digest: digests.Digest, manifest: Manifest) -> None:
-    """Blobs that a push found in the store may have been collected since; a version never names what isn't there."""
-    if absent := index.missing(session, {digest, *manifest.blobs}):
-        raise BlobsMissing(
-            f"{len(absent)} of the files are not in the store (any more); push them and log again",
-            digests=[digests.format(digest) for digest in absent],
-        )
 
 
 def _alias_ref(text: str) -> Ref:
