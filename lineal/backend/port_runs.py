@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lineal.backend.operation import operation
-from lineal.tracking.model import Alert, Batch, Heard, Page, Resume, Run, RunFile, RunState, Samples, Stream
+from lineal.tracking.model import Alert, Batch, Events, Heard, Page, Resume, Run, RunFile, RunState, Samples, Stream
 
 Row = Mapping[str, Any]
 
@@ -196,6 +196,28 @@ class Runs:
         """Each key of each run, thinned out to at most `points` buckets of equal width in steps; numbers only.
 
         A bucket keeps its lowest and highest value, so that no spike is lost. Keys that a run lacks are left out.
+        """
+        raise NotImplementedError
+
+    @operation("GET", "/runs/{run_id}/events/page", needs="read")
+    def events(
+        self,
+        run_id: str,
+        *,
+        streams: Sequence[Stream] = ("history",),
+        keys: Sequence[str] | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        limit: int = 1000,
+    ) -> Events:
+        """What became known of the run behind the cursor `after`, without it from the beginning, at once.
+
+        Rows are told by stream, up to about `limit` of them; with `keys`, of each row those that it has. Without
+        `after` each stream begins with its `last` rows (None: all). Every row is told once, in the order in which
+        rows came in and by step among those that came together; a row that gets more values later is told again
+        with these. Where rows that were told are gone, as a rewind takes them, or where late ones were mixed with
+        them before they could be told, `reset` says so, and all rows of the stream follow. A page may be empty.
+        Raises not_found.run, invalid.argument.
         """
         raise NotImplementedError
 

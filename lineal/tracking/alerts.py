@@ -41,9 +41,15 @@ def add(session: Session, id_: int, alert: Alert) -> None:
 
 def list_of(session: Session, id_: int) -> list[Alert]:
     """The alerts of the run, oldest first."""
-    rows = session.execute(select(run_alerts).where(run_alerts.c.run_id == id_).order_by(run_alerts.c.id))
+    return [alert for _, alert in list_new(session, id_, after=0)]
+
+
+def list_new(session: Session, id_: int, *, after: int) -> list[tuple[int, Alert]]:
+    """The alerts of the run behind the one with the row id `after`, oldest first, each with its row id."""
+    mine = (run_alerts.c.run_id == id_) & (run_alerts.c.id > after)
     return [
-        Alert(row.alert_id, row.title, row.text, row.level, row.at, dict(row.channels), row.repeats) for row in rows
+        (row.id, Alert(row.alert_id, row.title, row.text, row.level, row.at, dict(row.channels), row.repeats))
+        for row in session.execute(select(run_alerts).where(mine).order_by(run_alerts.c.id))
     ]
 
 

@@ -29,6 +29,7 @@ _CHUNKS = (
     .where((run_chunks.c.run_id == bindparam("run")) & (run_chunks.c.stream == bindparam("of")))
     .order_by(run_chunks.c.id)
 )
+_NEW = _CHUNKS.where(run_chunks.c.id > bindparam("last"))
 _PARTS = (
     select(run_parts)
     .where((run_parts.c.run_id == bindparam("run")) & (run_parts.c.stream == bindparam("of")))
@@ -89,6 +90,12 @@ def waiting(session: Session, id_: int, stream: Stream, era: int) -> tuple[int, 
 def list_chunks(session: Session, id_: int, stream: Stream) -> list[Stored]:
     """The chunks that are in no file yet, oldest first."""
     return [Stored(row.id, row.era, row.data) for row in session.execute(_CHUNKS, {"run": id_, "of": stream})]
+
+
+def list_new(session: Session, id_: int, stream: Stream, *, after: int) -> list[Stored]:
+    """The chunks that came in behind the one with the id `after` and are in no file yet, oldest first."""
+    found = session.execute(_NEW, {"run": id_, "of": stream, "last": after})
+    return [Stored(row.id, row.era, row.data) for row in found]
 
 
 def list_parts(session: Session, id_: int, stream: Stream) -> list[File]:
