@@ -94,8 +94,8 @@ def _place(facts: Any) -> Place:
     if told is not None and len(told) > MAX_HEADS:
         raise ValueError("it has too many writers")
     step, points = (None if facts[name] is None else _number(facts[name]) for name in ("step", "points"))
-    numbers = (_number(facts[name]) for name in ("chunk", "part", "era"))
-    return Place(*numbers, step, points, told)
+    chunk, part, era = (_number(facts[name]) for name in ("chunk", "part", "era"))
+    return Place(chunk, part, era, step, points, told)
 
 
 def _number(value: Any) -> int:

@@ -95,7 +95,8 @@ class LocalEvents(LocalHistory):
 
     def _begin(self, seen: _Seen, last: int | None) -> Place:
         """The place before the first row, or before the last ones."""
-        place = Place(era=seen.recorded.started.era, **_newest(seen))
+        newest = _newest(seen)
+        place = Place(newest["chunk"], newest["part"], seen.recorded.started.era)
         if last is None:
             return place
         place.points = None
@@ -185,7 +186,7 @@ class LocalEvents(LocalHistory):
         there = [stored for stored in seen.recorded.chunks if stored.id <= chunk]
         if seen.recorded.started.era:  # rewinds hide some
             sources = self._sources(seen.recorded._replace(chunks=there))
-            return together(sources, columns=("step",)).num_rows
+            return int(together(sources, columns=("step",)).num_rows)
         return sum(part.rows for part in seen.recorded.parts) + sum(_size(rows.decode(c.data)) for c in there)
 
 
