@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from lineal.api.caller import Desk
 from lineal.api.outer import Answer, envelope
 from lineal.backend import wire
 from lineal.backend.declared import Declared, operations
+from lineal.backend.operation import PAGE
 from lineal.core.errors import InvalidArgument, InvalidRows
 from lineal.tracking.model import Batch
 
@@ -50,7 +52,11 @@ def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
     def act(request: Request, values: Mapping[str, Any]) -> Response:
         noun = getattr(desk.of(request), declared.noun)
         given = _given(declared, {**values, **request.path_params})
-        return special(request, noun, given) if special else Answer(getattr(noun, declared.name)(**given))
+        if special:
+            return special(request, noun, given)
+        if declared.operation.cursor:
+            return _page(request, declared, getattr(noun, declared.name), given)
+        return Answer(getattr(noun, declared.name)(**given))
 
     def by_query(request: Request) -> Response:
         return act(request, _queried(declared, request))
@@ -65,6 +71,19 @@ def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
     endpoint = by_body if declared.in_body else by_query
     endpoint.__name__ = declared.name
     return endpoint
+
+
+def _page(request: Request, declared: Declared, act: Callable[..., Any], given: dict[str, Any]) -> Response:
+    """Part of a list, with a link to the next one where there is one."""
+    assert declared.operation.cursor
+    limit = given.get("limit")
+    most = min(PAGE, limit) if limit is not None and limit > 0 else PAGE if limit is None else limit
+    found = act(**given | {"limit": most})
+    answer = Answer(found)
+    if len(found) == most:
+        query = request.url.include_query_params(limit=most, after=declared.operation.cursor(found[-1])).query
+        answer.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return answer
 
 
 def _given(declared: Declared, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +135,8 @@ def is_text(kind: Any) -> bool:
     """Whether values of the type are texts, or stand as texts in JSON: moments and literals."""
     if typing.get_origin(kind) is typing.Literal:
         return True
-    options = [option for option in (typing.get_args(kind) or (kind,)) if option is not type(None)]
+    several = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+    options = [option for option in (typing.get_args(kind) if several else (kind,)) if option is not type(None)]
     return all(
         option is str or "datetime" in str(option) or typing.get_origin(option) is typing.Literal
         for option in options

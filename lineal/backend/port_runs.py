@@ -146,9 +146,14 @@ class Runs:
         """
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/keys", needs="read")
-    def list_keys(self, run_id: str, *, stream: Stream = "history") -> Sequence[str]:
-        """The keys that the stream has rows for, sorted, without those that start with `_`."""
+    @operation("GET", "/runs/{run_id}/keys", needs="read", cursor=lambda key: key)
+    def list_keys(
+        self, run_id: str, *, stream: Stream = "history", limit: int | None = None, after: str | None = None
+    ) -> Sequence[str]:
+        """The keys that the stream has rows for, sorted, without those that start with `_`.
+
+        At most `limit`, behind the key `after`.
+        """
         raise NotImplementedError
 
     @operation("GET", "/runs/{run_id}/rows", needs="read")
@@ -199,7 +204,7 @@ class Runs:
         """
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/events/page", needs="read")
+    @operation("POST", "/runs/{run_id}/events/page", needs="read")
     def events(
         self,
         run_id: str,
@@ -221,12 +226,12 @@ class Runs:
         """
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/files", needs="read")
-    def list_files(self, run_id: str) -> Sequence[RunFile]:
-        """The files of the run, by path."""
+    @operation("GET", "/runs/{run_id}/files", needs="read", cursor=lambda file: file.path)
+    def list_files(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[RunFile]:
+        """The files of the run, by path; at most `limit`, behind the path `after`."""
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/alerts", needs="read")
-    def list_alerts(self, run_id: str) -> Sequence[Alert]:
-        """The alerts of the run, oldest first."""
+    @operation("GET", "/runs/{run_id}/alerts", needs="read", cursor=lambda alert: alert.id)
+    def list_alerts(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Alert]:
+        """The alerts of the run, oldest first; at most `limit`, behind the alert with the id `after`."""
         raise NotImplementedError

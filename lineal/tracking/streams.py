@@ -191,7 +191,10 @@ def add_files(session: Session, id_: int, files: Sequence[RunFile], *, at: datet
         session.execute(insert(run_files), new)
 
 
-def list_files(session: Session, id_: int) -> list[RunFile]:
-    """The files of the run, by path."""
-    found = session.execute(select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path))
+def list_files(session: Session, id_: int, *, limit: int | None = None, after: str | None = None) -> list[RunFile]:
+    """The files of the run, by path; at most `limit`, behind the path `after`."""
+    wanted = select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path).limit(limit)
+    if after is not None:
+        wanted = wanted.where(run_files.c.path > after)
+    found = session.execute(wanted)
     return [RunFile(row.path, digests.format(Digest(row.digest)), row.size) for row in found]

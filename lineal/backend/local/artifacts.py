@@ -153,19 +153,33 @@ class LocalArtifacts(Artifacts):
         return self._here.manifests.stored(digest)
 
     def list_collections(
-        self, *, project: str | None = None, type: str | None = None, deleted: bool = False
+        self,
+        *,
+        project: str | None = None,
+        type: str | None = None,
+        deleted: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Collection]:
+        names.check_limit(limit)
+        last = None if after is None else _place(after)
         with self._here.database.read() as session:
-            return collections.list_all(session, self._here.entity, project, type=type, deleted=deleted)
+            return collections.list_all(
+                session, self._here.entity, project, type=type, deleted=deleted, limit=limit, after=last
+            )
 
     def list_types(self, *, project: str | None = None) -> list[str]:
         with self._here.database.read() as session:
             return collections.list_types(session, self._here.entity, project)
 
-    def list_versions(self, collection: str, *, deleted: bool = False) -> list[Version]:
+    def list_versions(
+        self, collection: str, *, deleted: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[Version]:
+        names.check_limit(limit)
+        below = None if after is None else names.parse_number(after)
         with self._here.database.read() as session:
             found = self._here.collection(session, parse_ref(collection), deleted=deleted)
-            return [placed.version for placed in versions.list_all(session, found, deleted=deleted)]
+            return [p.version for p in versions.list_all(session, found, deleted=deleted, limit=limit, below=below)]
 
     # ---- aliases ---------------------------------------------------------------------------------------------
 
@@ -200,11 +214,14 @@ class LocalArtifacts(Artifacts):
             aliases.move(session, found, alias, number, self._here.mover(why), kind="rollback")
             return versions.get(session, found, number).version
 
-    def list_alias_events(self, ref: str) -> list[AliasEvent]:
+    def list_alias_events(self, ref: str, *, limit: int | None = None, after: str | None = None) -> list[AliasEvent]:
         parsed = parse_ref(ref)
+        names.check_limit(limit)
+        if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
+            raise InvalidArgument(f"{ascii(after)[:40]} is no id of an event")
         with self._here.database.read() as session:
             found = self._here.collection(session, parsed, deleted=True)
-            return aliases.events(session, found, parsed.alias)
+            return aliases.events(session, found, parsed.alias, limit=limit, after=int(after or 0))
 
     def list_alias_intervals(self, ref: str) -> list[AliasInterval]:
         events = self.list_alias_events(names.format_ref(_alias_ref(ref)))
@@ -352,7 +369,11 @@ class LocalArtifacts(Artifacts):
         metadata: Mapping[str, str] | None = None,
         digest: str | None = None,
         project: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Version]:
+        names.check_limit(limit)
+        last = None if after is None else _version_place(after)
         wanted = digests.parse(digest) if digest else None
         with self._here.database.read() as session:
             every = [p.version for p in versions.list_everywhere(session) if p.version.deleted_at is None]
@@ -369,7 +390,8 @@ class LocalArtifacts(Artifacts):
         if wanted is not None:
             holding = self._manifests_with(wanted, {version.digest for version in found})
             found = [version for version in found if version.digest in holding]
-        return sorted(found, key=lambda v: (v.project, v.collection, -v.number))
+        found.sort(key=lambda v: (v.project, v.collection, -v.number))
+        return [v for v in found if last is None or (v.project, v.collection, -v.number) > last][:limit]
 
     def _manifests_with(self, wanted: digests.Digest, candidates: set[str]) -> set[str]:
         """Those of the manifests `candidates` that are `wanted`, or name it or refer to it."""
@@ -401,6 +423,21 @@ def _alias_ref(text: str) -> Ref:
     if parsed.alias is None:
         raise InvalidRef(f"{text!r} names no alias that moves by hand; write name:alias, such as model:production")
     return parsed
+
+
+def _place(text: str) -> tuple[str, str]:
+    """The project and name in `project/name`."""
+    ref = parse_ref(text)
+    if ref.project is None or ref.entity is not None:
+        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name")
+    return ref.project, ref.collection
+
+
+def _version_place(text: str) -> tuple[str, str, int]:
+    ref = parse_ref(text)
+    if ref.number is None:
+        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name:vN")
+    return ref.project or "", ref.collection, -ref.number
 
 
 def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from lineal.backend.local.context import Context
 from lineal.backend.port_runs import Row, Runs
 from lineal.core.errors import BlobNotFound, InvalidArgument
+from lineal.core.names import check_limit
 from lineal.db.session import Session
 from lineal.tracking import runs, streams
 from lineal.tracking.arrays import numbers_in, of_numbers
@@ -37,11 +38,16 @@ class LocalHistory(Runs):
     def __init__(self, context: Context) -> None:
         self._here = context
 
-    def list_keys(self, run_id: str, *, stream: Stream = "history") -> Sequence[str]:
+    def list_keys(
+        self, run_id: str, *, stream: Stream = "history", limit: int | None = None, after: str | None = None
+    ) -> Sequence[str]:
+        check_limit(limit)
+
         def ask(sources: list[Source], _: Started) -> set[str]:
             return {key for source in sources for key in source.list_keys()}
 
-        return sorted(key for key in self._asked(run_id, stream, ask) if not key.startswith("_"))
+        found = sorted(key for key in self._asked(run_id, stream, ask) if not key.startswith("_"))
+        return [key for key in found if after is None or key > after][:limit]
 
     def columns(
         self,
