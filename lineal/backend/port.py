@@ -281,9 +281,9 @@ class Artifacts:
     ) -> list[Version]:
         """The versions that meet every condition, by collection, newest first.
 
-        At most `limit`, behind the version `after` (`project/collection:vN`). `text` is part of a collection's name or
-        description, or a pattern with `*`; `metadata` maps dotted keys to values as text; `digest` is a version's, or
-        that of a file in it.
+        At most `limit`, behind the version `after` (`project/collection:vN`). `text` is part of a collection's name
+        or description, or a pattern with `*`; `metadata` maps dotted keys to values as text; `digest` is that of a
+        version, or of a file in it.
         """
         raise NotImplementedError
 

@@ -2,8 +2,8 @@
 
 Rows that came in are told by chunk. Once chunks have become files their order is lost; then what counts is how far
 each writer had come (`heads`), and the number of points tells whether late rows are among those that were told. Only
-where values were overwritten one by one, and late rows became part of a file before anybody looked, may these go
-untold.
+where rows came in piece by piece or were overwritten, and late ones became part of a file before anybody looked, may
+these go untold.
 """
 
 from __future__ import annotations

@@ -147,10 +147,11 @@ class LocalEvents(LocalHistory):
             table = _wide(sources, step, step + 1)
             for writer, row in _by_row(table).items():
                 head = place.heads.get(writer[1])
-                if head is not None and head.step == step and len(row) > head.values:
+                more = 0 if head is None or head.step != step else len(row) - 1 - head.values
+                if more > 0:
                     if place.points is not None:
-                        place.points += len(row) - head.values
-                    place.tell(writer[1], step, len(row) - head.values)
+                        place.points += more
+                    place.tell(writer[1], step, more)
                     told.rows(stream, {writer: row}, keys)
 
     def _tell_files(
@@ -168,7 +169,7 @@ class LocalEvents(LocalHistory):
             table = table.filter(of_flags(_untold(*_codes(table), place)))
             found = _by_row(table)
             for (step, writer), row in found.items():
-                place.tell(writer, step, len(row))
+                place.tell(writer, step, len(row) - 1)
             if place.points is not None:
                 place.points += table.num_rows
             place.step = end
@@ -226,9 +227,9 @@ def _tell_chunks(
         table = ordered(together(sources))
         found = _by_row(table)
         if place.points is not None:
-            place.points += table.num_rows
+            place.points += table.num_rows - _pieces(found, place)
         for (step, writer), row in found.items():
-            place.tell(writer, step, len(row))
+            place.tell(writer, step, len(row) - 1)
         told.rows(stream, found, keys)
 
 
@@ -265,6 +266,12 @@ class _Told:
 
 
 # ---- points ----------------------------------------------------------------------------------------------------
+
+
+def _pieces(found: Mapping[tuple[int, str], Any], place: Place) -> int:
+    """How many of the rows are more of the last one that was told of a writer: they have a time already."""
+    heads = place.heads or {}
+    return sum(writer in heads and heads[writer].step == step for step, writer in found)
 
 
 def _newest(seen: _Seen) -> dict[str, int]:
