@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from lineal.api import live, objects, routes
+from lineal.api import live, objects, routes, schema
 from lineal.api.caller import Desk
 from lineal.api.outer import Outer, envelope
 from lineal.backend.local.backend import LocalBackend
@@ -39,6 +39,7 @@ def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> F
     app.include_router(objects.router(desk), prefix=API)
     app.state.live = live.Live(desk)  # whoever stops the server closes it, else its streams would hold that up
     app.include_router(live.router(app.state.live), prefix=API)
+    app.include_router(schema.router(app), prefix=API)
     _answer_errors(app)
     app.add_middleware(Outer, hosts=hosts)
 
