@@ -11,9 +11,9 @@ from lineal.api.outer import Answer, envelope
 from lineal.backend.port import Artifacts
 from lineal.core.errors import AliasMoved, InvalidArgument, NotFound
 from lineal.core.names import parse_number, parse_ref
-from lineal.registry.aliases import NOWHERE
 
 _TRIES = 5
+NOWHERE = "none"
 
 
 def resolved(request: Request, artifacts: Artifacts, given: dict[str, Any]) -> Response:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from lineal.backend.local.again import repeating_operations
+from lineal.backend.local.artifact_search import LocalSearch, flatten
 from lineal.backend.local.context import Context
-from lineal.backend.port import Artifacts, Difference, EntryChange, Logged
+from lineal.backend.port import Difference, EntryChange, Logged
 from lineal.core import clock, names
 from lineal.core.errors import (
     AliasNotFound,
@@ -37,7 +37,7 @@ from lineal.tracking import runs
 
 
 @repeating_operations
-class LocalArtifacts(Artifacts):
+class LocalArtifacts(LocalSearch):
     def __init__(self, context: Context) -> None:
         self._here = context
 
@@ -360,54 +360,6 @@ class LocalArtifacts(Artifacts):
             _compared(old.metadata, new.metadata),
         )
 
-    def search(
-        self,
-        text: str = "",
-        *,
-        type: str | None = None,
-        tag: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        digest: str | None = None,
-        project: str | None = None,
-        limit: int | None = None,
-        after: str | None = None,
-    ) -> list[Version]:
-        names.check_limit(limit)
-        last = None if after is None else _version_place(after)
-        wanted = digests.parse(digest) if digest else None
-        with self._here.database.read() as session:
-            every = [p.version for p in versions.list_everywhere(session) if p.version.deleted_at is None]
-        found = [
-            version
-            for version in every
-            if version.entity == self._here.entity
-            and (project is None or version.project == project)
-            and (type is None or version.type == type)
-            and (tag is None or tag in version.tags)
-            and _text_matches(text, version)
-            and all(_metadata_matches(version.metadata, k, v) for k, v in (metadata or {}).items())
-        ]
-        if wanted is not None:
-            holding = self._manifests_with(wanted, {version.digest for version in found})
-            found = [version for version in found if version.digest in holding]
-        found.sort(key=lambda v: (v.project, v.collection, -v.number))
-        return [v for v in found if last is None or (v.project, v.collection, -v.number) > last][:limit]
-
-    def _manifests_with(self, wanted: digests.Digest, candidates: set[str]) -> set[str]:
-        """Those of the manifests `candidates` that are `wanted`, or name it or refer to it."""
-        text = digests.format(wanted)
-        return {
-            candidate
-            for candidate in candidates
-            if candidate == text or holds(self._here.manifests.stored(candidate), wanted)
-        }
-
-
-def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
-    """Whether a file of the manifest is that blob, or refers to bytes with that checksum."""
-    text = digests.format(wanted)
-    return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
-
 
 def _check_present(session: Session, digest: digests.Digest, manifest: Manifest) -> None:
     """Blobs that a push found in the store may have been collected since; a version never names what isn't there."""
@@ -433,13 +385,6 @@ def _place(text: str) -> tuple[str, str]:
     return ref.project, ref.collection
 
 
-def _version_place(text: str) -> tuple[str, str, int]:
-    ref = parse_ref(text)
-    if ref.number is None:
-        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name:vN")
-    return ref.project or "", ref.collection, -ref.number
-
-
 def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
     if isinstance(tags, str):
         raise InvalidArgument("tags are a list of texts, not one text")
@@ -450,25 +395,3 @@ def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, 
     left, right = flatten(before), flatten(after)
     keys = sorted(left.keys() | right.keys())
     return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
-
-
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping) and item:
-            flat |= flatten(item, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = item
-    return flat
-
-
-def _text_matches(text: str, version: Version) -> bool:
-    if any(mark in text for mark in "*?["):
-        return fnmatch.fnmatchcase(version.collection, text)
-    return text.lower() in version.collection.lower() or text.lower() in version.description.lower()
-
-
-def _metadata_matches(metadata: Mapping[str, Any], key: str, wanted: str) -> bool:
-    flat = flatten(metadata)
-    return key in flat and (str(flat[key]) == wanted or str(flat[key]).lower() == wanted.lower())

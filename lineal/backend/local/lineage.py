@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from lineal.backend.local import subgraph
 from lineal.backend.local.again import repeating_operations
-from lineal.backend.local.artifacts import holds
+from lineal.backend.local.artifact_search import holds
 from lineal.backend.local.context import Context
 from lineal.backend.local.subgraph import Rows, Start
 from lineal.backend.local.upkeep import verify_blobs
