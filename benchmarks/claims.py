@@ -55,10 +55,18 @@ CLAIMS = (
         0.2,
         most={"bytes": 6.6e6, "peak_mb": 150},
     ),
+    Claim("s3.tree.put", "20,000 files of 1–8 KiB to S3", "lineal", 0.1, against="s3.tree.put.boto3"),
+    Claim("s3.tree.get", "and back", "lineal", 0.1, against="s3.tree.get.boto3"),
+    Claim("s3.file.put", "one 2 GiB file to S3", "lineal", 1.11, against="s3.file.put.boto3"),
+    Claim("s3.file.get", "and back, verified", "lineal", 1.11, against="s3.file.get.boto3"),
     Claim("curves.read", "1 key of 50 runs of 100,000 steps, as 1,000 points", "lineal", 1.5, against="curves.arrow"),
 )
 
 ALSO = {
+    "s3.tree.put.boto3": "20,000 files to S3, one PUT each by boto3 on 32 threads",
+    "s3.tree.get.boto3": "and back, one GET each",
+    "s3.file.put.boto3": "the 2 GiB file to S3 by boto3's upload_file",
+    "s3.file.get.boto3": "and back by download_file, unverified",
     "log.long.step": "log 10 scalars, over 100,000 steps",
     "curves.arrow": "the same read of plain Parquet files by pyarrow and numpy",
     "registry.read": "resolve an alias through the SDK",

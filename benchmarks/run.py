@@ -45,6 +45,8 @@ WORKLOADS = {
     "start": Workload("workloads/start.py", ("trackio", "wandb", "mlflow", "aim")),
     "file": Workload("workloads/files.py", ("trackio", "wandb", "mlflow", "dvc"), form="file"),
     "tree": Workload("workloads/files.py", ("trackio", "wandb", "mlflow", "dvc", "aim"), form="tree"),
+    "s3-tree": Workload("workloads/s3.py", form="tree"),
+    "s3-file": Workload("workloads/s3.py", form="file"),
     "registry": Workload("workloads/registry.py", ("mlflow", "trackio"), seeded=True),
     "search": Workload("workloads/search.py", ("mlflow",), seeded=True),
     "log": Workload("workloads/log.py", ("trackio", "wandb", "aim")),

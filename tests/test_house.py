@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from lineal.backend import port
+from lineal.backend.local.access import LocalAccess
 from lineal.backend.local.artifacts import LocalArtifacts
 from lineal.backend.local.lineage import LocalLineage
 from lineal.backend.local.runs import LocalRuns
 from lineal.backend.local.upkeep import LocalStores
+from lineal.backend.port_access import Access
 from lineal.core.errors import Error
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,8 +25,10 @@ MAX_LINES = 450
 
 # Where the tests of a module are, if not in its mirror.
 ELSEWHERE = {
+    "api/worker": "journeys/test_server.py",  # processes: started, killed and stopped there
     "backend/local/": "contract/",  # one suite that every backend obeys, by noun
     "backend/port.py": "test_house.py",  # declarations only: what they promise is tested where they are kept
+    "backend/port_access.py": "test_house.py",
     "backend/port_runs.py": "test_house.py",
     "backend/operation.py": "test_house.py",
     "access/": "contract/test_access.py",  # what its own tests leave out
@@ -35,6 +39,7 @@ ELSEWHERE = {
     "lineage/model.py": "lineage/test_exchange.py",  # records, made and read back there
     "lineage/report.py": "lineage/test_records.py",
     "__main__.py": "cli/test_main.py",
+    "db/migrations/": "db/test_upgrade.py",
     "db/tables/": "contract/",  # tables: what they hold is what the operations answer
 }
 
@@ -164,6 +169,7 @@ NOUNS = {
     port.Runs: LocalRuns,
     port.Lineage: LocalLineage,
     port.Stores: LocalStores,
+    Access: LocalAccess,
 }
 OPERATIONS = [(noun, op) for noun in NOUNS for op in vars(noun) if not op.startswith("_")]
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select
 
 from lineal.access import turns
-from lineal.core.errors import InvalidName, TooManyAttempts
-from lineal.core.names import check_name
+from lineal.core.errors import TooManyAttempts
+from lineal.core.names import is_name
 from lineal.db.schema import login_attempts
 from lineal.db.session import Session
 
@@ -61,7 +61,4 @@ def network(address: str) -> str:
 
 def _named(name: str) -> str:
     """The name, or "" for what can be nobody's: a password typed into the wrong field is not kept."""
-    try:
-        return check_name(name)
-    except InvalidName:
-        return ""
+    return name if is_name(name) else ""

@@ -10,7 +10,7 @@ from sqlalchemy import and_, insert, or_, select
 
 from lineal.access.model import AuditPage, AuditRow, Caller, Outcome
 from lineal.core.errors import InvalidArgument
-from lineal.core.metadata import check_metadata
+from lineal.core.metadata import check_metadata, check_text
 from lineal.db.schema import audit_log
 from lineal.db.session import Session
 
@@ -77,8 +77,9 @@ def page(
     wanted = select(audit_log).order_by(table.id.desc()).limit(limit + 1)
     for column, value in ((table.user, user), (table.operation, operation), (table.outcome, outcome)):
         if value is not None:
-            wanted = wanted.where(column == value)
-    if subject is not None:
+            wanted = wanted.where(column == check_text(value, "the filter"))
+    if subject:
+        check_text(subject, "the subject")
         below = [and_(table.subject > subject + mark, table.subject < subject + chr(ord(mark) + 1)) for mark in "/:@"]
         wanted = wanted.where(or_(table.subject == subject, *below))
     if since is not None:

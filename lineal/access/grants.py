@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     literal,
     select,
+    text,
     union_all,
     update,
 )
@@ -56,6 +57,7 @@ _ROLE_OF = union_all(
     select(literal("reader")).where(_PROJECT, projects.c.visibility == "public"),
 )
 _ROW = (projects.c.entity, projects.c.project, literal("").label("collection"), projects.c.id)
+_PUBLIC = text("projects.visibility = 'public'")  # the words of the partial index
 _OPEN = projects.c.visibility != "private"
 _GRANTED = and_(projects.c.entity == roles.c.entity, projects.c.project == roles.c.project)
 
@@ -67,8 +69,8 @@ def _granted(*where: ColumnElement[bool]) -> Select[tuple[str, str, str, int]]:
 
 
 _READABLE = union_all(
-    select(*_ROW).where(projects.c.visibility == "public"),
-    select(*_ROW).join(users_, users_.c.name == projects.c.entity).where(users_.c.id == _ME),
+    select(*_ROW).where(_PUBLIC),
+    select(*_ROW).where(projects.c.entity == select(users_.c.name).where(users_.c.id == _ME).scalar_subquery()),
     select(*_ROW)
     .join(teams_, teams_.c.name == projects.c.entity)
     .join(team_members, team_members.c.team_id == teams_.c.id)

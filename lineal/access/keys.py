@@ -18,6 +18,7 @@ from lineal.access.model import Caller, Key, NewKey
 from lineal.access.roles import check_permissions
 from lineal.core.errors import InvalidArgument, KeyNotFound, KeyRefused
 from lineal.core.metadata import check_text
+from lineal.core.names import is_name
 from lineal.db.schema import api_keys, users
 from lineal.db.session import Session
 
@@ -96,7 +97,7 @@ def note_use(session: Session, prefix: str, *, at: datetime) -> None:
 
 def get(session: Session, prefix: str) -> Key:
     """The key with that prefix. Raises not_found.key."""
-    row = session.execute(_FIND, {"of": prefix}).first()
+    row = session.execute(_FIND, {"of": prefix}).first() if is_name(prefix) else None
     if row is None:
         raise KeyNotFound(f"there is no API key {ascii(prefix)[:40]}; `lineal admin key list` lists all")
     scopes = None if row.scopes is None else check_permissions(row.scopes)
@@ -126,6 +127,7 @@ def list_all(session: Session, *, user: str | None = None) -> list[Key]:
 
 def revoke(session: Session, prefix: str, *, at: datetime) -> Key:
     """The key, which no longer works; a revoked one stays as it is. Raises not_found.key."""
+    prefix = get(session, prefix).prefix
     here = (api_keys.c.prefix == prefix) & api_keys.c.revoked_at.is_(None)
     session.execute(update(api_keys).where(here).values(revoked_at=at))
     return get(session, prefix)

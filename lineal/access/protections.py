@@ -45,8 +45,8 @@ def protect(session: Session, entity: str, project: str, collection: str, alias:
 
 
 def unprotect(session: Session, entity: str, project: str, collection: str, alias: str) -> Role:
-    """The role that it took until now. Raises not_found.protection."""
-    gone = delete(protected_aliases).where(_at(entity, project, collection, alias))
+    """The role that it took until now. Raises not_found.protection, invalid.alias."""
+    gone = delete(protected_aliases).where(_at(entity, project, collection, check_pattern(alias)))
     role: Role | None = session.scalar(gone.returning(protected_aliases.c.role))
     if role is None:
         place = "/".join(part for part in (entity, project, collection) if part)

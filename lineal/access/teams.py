@@ -10,7 +10,7 @@ from lineal.access import turns, users
 from lineal.access.model import Team
 from lineal.access.roles import Role, check_role
 from lineal.core.errors import GrantNotFound, TeamNotFound
-from lineal.core.names import check_name
+from lineal.core.names import check_name, is_name
 from lineal.db.schema import team_members, teams
 from lineal.db.schema import users as users_
 from lineal.db.session import Session, insert_new
@@ -18,7 +18,7 @@ from lineal.db.session import Session, insert_new
 
 def get(session: Session, name: str) -> int:
     """The id of the team's row. Raises not_found.team."""
-    found = session.scalar(select(teams.c.id).where(teams.c.name == name))
+    found = session.scalar(select(teams.c.id).where(teams.c.name == name)) if is_name(name) else None
     if found is None:
         raise TeamNotFound(f"there is no team {ascii(name)[:80]}; `lineal admin team list` lists all")
     return int(found)

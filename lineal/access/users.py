@@ -11,7 +11,7 @@ from lineal.access import turns
 from lineal.access.model import User, UserKind
 from lineal.core.errors import InvalidArgument, LastAdmin, TeamExists, UserExists, UserNotFound
 from lineal.core.metadata import check_text
-from lineal.core.names import check_name
+from lineal.core.names import check_name, is_name
 from lineal.db.schema import teams, users
 from lineal.db.session import Session
 
@@ -36,7 +36,7 @@ def get(session: Session, name: str) -> Found:
 
 def find(session: Session, name: str) -> Found | None:
     """The user of that name, if there is one."""
-    row = session.execute(select(users).where(users.c.name == name)).first()
+    row = session.execute(select(users).where(users.c.name == name)).first() if is_name(name) else None
     return _found(row) if row else None
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from fastapi import Request
 
 from lineal.backend.local.backend import LocalBackend
+from lineal.backend.local.served import ServedBackend
 from lineal.core.metadata import check_text
 from lineal.core.names import check_name
 
@@ -18,14 +19,15 @@ class Desk:
 
     def __init__(self, backend: LocalBackend) -> None:
         self.backend = backend
-        self._seen_by = lru_cache(maxsize=1024)(backend.seen_by)
+        self._served_to = lru_cache(maxsize=1024)(backend.served_to)
 
-    def of(self, request: Request) -> LocalBackend:
+    def of(self, request: Request) -> ServedBackend:
         """The store as the caller's headers ask for it. Raises invalid.name."""
         headers = request.headers
         entity, project = headers.get("lineal-entity"), headers.get("lineal-project")
         here = self.backend.context
-        return self._seen_by(
+        return self._served_to(
+            None,
             entity=check_name(entity, "entity") if entity else here.entity,
             project=check_name(project, "project") if project else here.project,
             user=_text(headers.get("lineal-user")) or here.user,

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -13,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from lineal.api.caller import Desk
+from lineal.api.health import State
 from lineal.api.outer import envelope
 from lineal.backend import wire
 from lineal.core.errors import Error, TooBusy
@@ -28,9 +30,9 @@ _ROWS = 1000
 class Live:
     """The streams of this process. They end when their run does, or on `close`, and resume at another server."""
 
-    def __init__(self, desk: Desk, most: int = MAX_STREAMS) -> None:
+    def __init__(self, desk: Desk, state: State, most: int = MAX_STREAMS) -> None:
         self.count = 0
-        self._desk, self._most = desk, most
+        self._desk, self._state, self._most = desk, state, most
         self._closed = False
         self._waiting: set[asyncio.Event] = set()
 
@@ -40,9 +42,13 @@ class Live:
         for event in self._waiting:
             event.set()
 
+    @property
+    def _ending(self) -> bool:
+        return self._closed or self._state.stopping
+
     async def open(self, request: Request, run_id: str, asked: dict[str, Any]) -> Response:
         """The stream from the cursor `after` on; 204 where nothing is left to tell, which ends an EventSource."""
-        if self.count >= self._most or self._closed:
+        if self.count >= self._most or self._ending:
             busy = TooBusy(f"this server tells {self.count} followers already, as many as it may; try again")
             answer = envelope(busy)
             answer.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -91,13 +97,13 @@ class Live:
         told = asyncio.Event()
         self._waiting.add(told)
         try:
-            if not self._closed:
-                await asyncio.wait_for(told.wait(), seconds)
-        except TimeoutError:
-            pass
+            until = time.monotonic() + seconds
+            while not self._ending and (left := until - time.monotonic()) > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(told.wait(), min(left, LOOK_S))
         finally:
             self._waiting.discard(told)
-        return self._closed
+        return self._ending
 
 
 class _Stream(StreamingResponse):
@@ -114,9 +120,9 @@ class _Stream(StreamingResponse):
             self._live.count -= 1
 
 
-def router(live: Live) -> APIRouter:
+def router(live: Live, prefix: str) -> APIRouter:
     """The route of live events."""
-    made = APIRouter(tags=["runs"])
+    made = APIRouter(prefix=prefix, tags=["runs"])
 
     @made.get(
         "/runs/{run_id}/events",

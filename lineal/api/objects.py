@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from lineal.access.roles import Permission
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer
-from lineal.backend.local.context import LocalBlobs
+from lineal.backend.local.holding import HeldBlobs
 from lineal.core.errors import BlobNotFound, Corrupt, InvalidArgument, InvalidDigest, InvalidObject
 from lineal.storage import gc
 from lineal.storage.blobs import RAW, BlobStore, ObjectWriter, Place, StoredObject, parse_object_key
@@ -25,14 +26,19 @@ _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _CHUNK_BYTES = 1 << 20
 
 
-def router(desk: Desk) -> APIRouter:
-    """The routes that stream bytes or speak of many digests."""
-    made = APIRouter(tags=["blobs"])
-    blobs = desk.backend.blobs
+def router(desk: Desk, prefix: str) -> APIRouter:
+    """The routes that stream bytes or speak of many digests, below `prefix`."""
+    made = APIRouter(prefix=prefix, tags=["blobs"])
+
+    def seen(request: Request, permission: Permission) -> HeldBlobs:
+        blobs = desk.of(request).blobs
+        blobs.check(permission)
+        return blobs
 
     @made.post("/blobs/missing", openapi_extra={"x-permission": "read"})
     async def missing(request: Request) -> Response:
         """Of the digests in the body, 32 bytes each, those that the store lacks."""
+        blobs = await run_in_threadpool(seen, request, "read")
         asked = await _digests(request)
         found = await run_in_threadpool(blobs.missing, asked)
         return Response(
@@ -42,6 +48,7 @@ def router(desk: Desk) -> APIRouter:
     @made.post("/blobs/find", openapi_extra={"x-permission": "read"})
     async def find(request: Request) -> Response:
         """Where each of the digests in the body lies: digest, size, xxh3-128, object, offset, length, codec."""
+        blobs = await run_in_threadpool(seen, request, "read")
         found = await run_in_threadpool(blobs.find, await _digests(request))
         rows = [(p.digest.hex(), p.size, p.fast.hex(), *p[3:]) for p in found.values()]
         return Answer(rows)
@@ -50,6 +57,7 @@ def router(desk: Desk) -> APIRouter:
     async def put(request: Request, key: str) -> Response:
         """Takes an object, verifies every blob in it, and makes them known."""
         check_key(key)
+        blobs = await run_in_threadpool(seen, request, "write")
         writer = await run_in_threadpool(blobs.store.create)
         hashes = Hashes()
         try:
@@ -65,13 +73,16 @@ def router(desk: Desk) -> APIRouter:
     def get(request: Request, key: str) -> Response:
         """The object's bytes, or the range of them that is asked for."""
         check_key(key)
+        blobs = seen(request, "read")
         headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
         asked = request.headers.get("range")
         if asked is None:
+            blobs.check_readable(key)
             return StreamingResponse(_begun(_pieces(blobs.store, key)), headers=headers)
         match = _RANGE.fullmatch(asked)
         if not match or int(match[2]) < int(match[1]):
             raise InvalidArgument(f"{asked[:60]!r} is no range; write it like bytes=0-99")
+        blobs.check_readable(key, int(match[1]), int(match[2]) + 1)
         pieces = _range(blobs.store, key, int(match[1]), int(match[2]) + 1)
         return StreamingResponse(_begun(pieces), 206, headers=headers)
 
@@ -90,7 +101,7 @@ def _take(writer: ObjectWriter, hashes: Hashes, piece: bytes) -> None:
     writer.write(piece)
 
 
-def _keep(blobs: LocalBlobs, writer: ObjectWriter, key: str, came: Copied) -> None:
+def _keep(blobs: HeldBlobs, writer: ObjectWriter, key: str, came: Copied) -> None:
     """Makes the object's blobs known, once each is what its digest says."""
     if blobs.has_object(key):  # a request that is repeated, since its answer was lost
         writer.abort()

@@ -14,10 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from lineal.api import etag
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer, envelope
+from lineal.api.spans import span
 from lineal.backend import wire
 from lineal.backend.declared import Declared, operations
 from lineal.backend.operation import PAGE
 from lineal.core.errors import InvalidArgument, InvalidRows
+from lineal.tracking import rows
 from lineal.tracking.model import Batch
 
 MAX_BATCH_BYTES = MAX_BODY_BYTES = 64 << 20
@@ -28,9 +30,9 @@ _WITH_HEADERS: dict[tuple[str, str], Callable[[Request, Any, dict[str, Any]], Re
 }
 
 
-def router(desk: Desk) -> APIRouter:
-    """Every operation of the port, at its path."""
-    made = APIRouter()
+def router(desk: Desk, prefix: str) -> APIRouter:
+    """Every operation of the port, at its path below `prefix`."""
+    made = APIRouter(prefix=prefix)
     for declared in operations():
         if (declared.noun, declared.name) not in BY_HAND:
             made.add_api_route(
@@ -47,25 +49,27 @@ def router(desk: Desk) -> APIRouter:
 
 def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
     """What answers a request. Values are read by us: FastAPI takes longer to do so than the store to answer."""
+    operation = f"{declared.noun}.{declared.name}"
     special = _WITH_HEADERS.get((declared.noun, declared.name))
 
     def act(request: Request, values: Mapping[str, Any]) -> Response:
         noun = getattr(desk.of(request), declared.noun)
         given = _given(declared, {**values, **request.path_params})
-        if special:
-            return special(request, noun, given)
-        if declared.operation.cursor:
-            return _page(request, declared, getattr(noun, declared.name), given)
-        return Answer(getattr(noun, declared.name)(**given))
+        with span(operation):
+            if special:
+                return special(request, noun, given)
+            if declared.operation.cursor:
+                return _page(request, declared, getattr(noun, declared.name), given)
+            return Answer(getattr(noun, declared.name)(**given))
 
     def by_query(request: Request) -> Response:
         return act(request, _queried(declared, request))
 
     async def by_body(request: Request) -> Response:
+        body = await _body(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":  # also what keeps pages of other sites from posting
             return envelope(InvalidArgument("send a JSON object, with `Content-Type: application/json`"), 415)
-        body = await _body(request)
         return await run_in_threadpool(lambda: act(request, _parsed(body)))
 
     endpoint = by_body if declared.in_body else by_query
@@ -151,13 +155,16 @@ def _add_by_hand(made: APIRouter, desk: Desk) -> None:
         return await run_in_threadpool(_appended, request, run_id, writer, seq, batch)
 
     def _appended(request: Request, run_id: str, writer: str, seq: int, batch: Batch) -> Response:
-        heard = desk.of(request).runs.append(run_id, writer, seq, batch)
+        with span("runs.append"):
+            heard = desk.of(request).runs.append(run_id, writer, seq, batch)
+        request.state.rows = sum(rows.count(data) for data in batch.rows.values())
         return Answer(heard)
 
     @made.get("/artifacts/manifest", tags=["artifacts"], openapi_extra={"x-permission": "read"})
     def manifest(request: Request, digest: str) -> Response:
         """The manifest with that digest, as its canonical bytes."""
-        found = desk.of(request).artifacts.manifest(digest)
+        with span("artifacts.manifest"):
+            found = desk.of(request).artifacts.manifest(digest)
         return Response(found.to_bytes(), media_type="application/json")
 
 

@@ -48,9 +48,9 @@ _STYLE = (
 )
 
 
-def router(app: FastAPI) -> APIRouter:
+def router(app: FastAPI, prefix: str) -> APIRouter:
     """The page at `/docs`, and the document behind it, which `app.openapi` makes from now on."""
-    made = APIRouter()
+    made = APIRouter(prefix=prefix)
     document: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

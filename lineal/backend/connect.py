@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from lineal.db.session import Database, Session
     from lineal.storage.blobs import BlobStore
 
-_DATABASES = ("postgresql://", "postgresql+psycopg://")
+DATABASES = ("postgresql://", "postgresql+psycopg://")
+HTTP = ("http://", "https://")
 _memory: dict[str, tuple[Database, BlobStore]] = {}
 _lock = threading.Lock()
 
@@ -28,11 +29,11 @@ def connect(settings: Settings) -> Backend:
     invalid.settings, unavailable.*, corrupt.database.
     """
     url = settings.url
-    if url.startswith(_DATABASES):
+    if url.startswith(DATABASES):
         return _in_database(settings)
     if url.startswith("memory:"):
         return _in_memory(settings)
-    if url.startswith(("http://", "https://")):
+    if url.startswith(HTTP):
         return _at_server(settings)
     if "://" in url and not url.startswith("file://"):
         raise InvalidSettings(f"{shown(url)} is not a store that can hold rows too; set LINEAL_URL to a folder")
@@ -54,7 +55,7 @@ def _in_database(settings: Settings) -> Backend:
     if not store:
         raise InvalidSettings(f"{shown(settings.url)} holds rows only; set LINEAL_STORE to a place for the bytes")
     blobs = _store(store)
-    return _joined(open_postgres(settings.url, upgraded=_upgraded), blobs, shown(settings.url), settings)
+    return _joined(open_postgres(settings.url), blobs, shown(settings.url), settings)
 
 
 def _store(url: str) -> BlobStore:
@@ -83,18 +84,22 @@ def _in_folder(folder: Path, settings: Settings) -> Backend:
 
     folder = folder.absolute()
     _make(folder, "LINEAL_URL")
-    database = open_file(str(folder / "lineal.db"), upgraded=_upgraded)
+    database = open_file(str(folder / "lineal.db"), upgraded=upgraded)
     return _joined(database, FolderStore(folder), str(folder), settings)
 
 
-def _upgraded(session: Session) -> None:
-    from lineal.access import projects
-    from lineal.core import clock
-    from lineal.tracking import runs, values
+def upgraded(session: Session, found: int) -> None:
+    """Fills in what rows of the former format `found` lacked, once their tables are today's."""
+    if found < 2:
+        from lineal.tracking import runs, values
 
-    runs.see_all(session)
-    values.record_all(session)
-    projects.record_all(session, at=clock.now())
+        runs.see_all(session)
+        values.record_all(session)
+    if found < 3:
+        from lineal.access import projects
+        from lineal.core import clock
+
+        projects.record_all(session, at=clock.now())
 
 
 def _in_memory(settings: Settings) -> Backend:

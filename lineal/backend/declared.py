@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from lineal.backend import port, port_runs
+from lineal.backend import port, port_access, port_runs
 from lineal.backend.operation import Operation
 
-NOUNS = {"artifacts": port.Artifacts, "runs": port_runs.Runs, "lineage": port.Lineage, "store": port.Stores}
+NOUNS = {
+    "artifacts": port.Artifacts,
+    "runs": port_runs.Runs,
+    "lineage": port.Lineage,
+    "store": port.Stores,
+    "access": port_access.Access,
+}
 _IN_PATH = re.compile(r"{(\w+)}")
 
 
@@ -60,14 +66,15 @@ def _declared(noun: str, name: str, function: Any) -> Declared:
 
 def _load_types() -> None:
     """Makes the names in the port's signatures real; an embedded training process never needs them to be."""
+    from lineal.access import model as access_model
     from lineal.lineage import model as lineage_model
     from lineal.lineage import report
     from lineal.registry import model, retention
     from lineal.storage import blobs, manifest
     from lineal.tracking import model as tracking_model
 
-    for module in (lineage_model, report, model, retention, blobs, manifest, tracking_model):
+    for module in (access_model, lineage_model, report, model, retention, blobs, manifest, tracking_model):
         for name, value in vars(module).items():
             if not name.startswith("_"):
-                for place in (port, port_runs):
+                for place in (port, port_access, port_runs):
                     vars(place).setdefault(name, value)

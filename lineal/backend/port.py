@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from lineal.backend.operation import operation
+from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
 
 if TYPE_CHECKING:  # named in signatures only; a training process doesn't load what it doesn't use
@@ -354,6 +355,7 @@ class Backend:
     runs: Runs
     lineage: Lineage
     store: Stores
+    access: Access
     blobs: Blobs
     url: str
 

@@ -19,7 +19,7 @@ from lineal.backend.declared import NOUNS, Declared, operations
 from lineal.backend.operation import PAGE
 from lineal.backend.remote_blobs import RemoteBlobs
 from lineal.core.errors import InvalidArgument, StoreUnavailable
-from lineal.core.metadata import check_metadata
+from lineal.core.metadata import check_metadata, check_text
 from lineal.core.settings import Settings
 from lineal.storage.manifest import Manifest
 from lineal.tracking.model import Batch
@@ -189,13 +189,23 @@ def _paged(call: Callable[..., Any], cursor: Callable[[Any], str]) -> Callable[.
 def _query(values: Mapping[str, Any]) -> dict[str, str]:
     """Values as a query: texts as they are, the rest as JSON; what is None is left out."""
     plain = {key: wire.strict_json(value) for key, value in values.items() if value is not None}
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in plain.items()}
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in plain.items()}
+    for key, text in texts.items():
+        check_text(text, key)
+    return texts
 
 
 def _quoted(value: Any) -> str:
+    """The value as one piece of a path. Raises invalid.argument for what can be none."""
     from urllib.parse import quote
 
-    return quote(str(value), safe="")
+    try:
+        piece = quote(str(value), safe="")
+    except UnicodeEncodeError:
+        piece = ""
+    if not piece or piece in (".", ".."):
+        raise InvalidArgument(f"{ascii(value)[:80]} names nothing")
+    return piece
 
 
 def _append(self: _Remote, run_id: str, writer: str, seq: int, batch: Batch) -> Any:

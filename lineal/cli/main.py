@@ -46,6 +46,12 @@ _COMMANDS = {
     "gc": "store",
     "fsck": "store",
     "cache": "store",
+    "server": "server",
+    "login": "login",
+    "logout": "login",
+    "whoami": "login",
+    "admin": "admin",
+    "audit-log": "admin_roles",
 }
 
 

@@ -13,6 +13,7 @@ from lineal.core.errors import Error, InvalidArgument, RunNotFound
 
 if TYPE_CHECKING:
     from lineal.client.run_view import RunView
+    from lineal.core.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +27,19 @@ def here(**more: Any) -> Any:
 
     given = click.get_current_context().find_root().params
     return connection(**{key: given.get(key) for key in ("url", "entity", "project")}, **more)
+
+
+def store_options(command: F) -> F:
+    """Adds --url and --store, for commands on a store itself that may name another one than the settings do."""
+    url = click.option("--url", help="The store: a folder, or postgresql://user@host/database.")
+    return url(click.option("--store", help="Where the bytes are, if the url is a database.")(command))
+
+
+def store_settings(url: str | None, store: str | None) -> Settings:
+    """The settings of this command: its own --url and --store over those of the group and of the environment."""
+    from lineal.core.settings import load
+
+    return load(url=url or click.get_current_context().find_root().params.get("url"), store=store)
 
 
 def moment(text: str | None) -> Any:

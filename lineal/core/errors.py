@@ -1,7 +1,7 @@
 """The error tree. Every error has a stable dotted `code`; its family gives the HTTP status and the exit code.
 
 Families: Invalid 422/2, NotFound 404/3, Conflict 409/4, Unauthenticated 401/5, Forbidden 403/5, Corrupt 500/6,
-Unavailable 503/7. A subclass adds only a code. Codes are forever.
+Unavailable 503/7. A subclass adds only a code (and one of them the status 429). Codes are forever.
 """
 
 from __future__ import annotations
@@ -83,6 +83,10 @@ class Unavailable(Error):
 
 class ForbiddenHost(Forbidden):
     code = "forbidden.host"
+
+
+class ForbiddenMetrics(Forbidden):
+    code = "forbidden.metrics"
 
 
 # ---- invalid -------------------------------------------------------------------------------------------------
@@ -326,6 +330,12 @@ class PlanOutdated(Conflict):
     code = "conflict.plan_outdated"
 
 
+class StoreNotEmpty(Conflict):
+    """A backup is restored only where no store is yet."""
+
+    code = "conflict.store_not_empty"
+
+
 class ArtifactLogged(Conflict):
     code = "conflict.artifact_logged"
 
@@ -367,11 +377,19 @@ class CorruptRows(Corrupt):
     code = "corrupt.rows"
 
 
+class CorruptBackup(Corrupt):
+    code = "corrupt.backup"
+
+
 class CorruptDatabase(Corrupt):
     code = "corrupt.database"
 
 
 # ---- unavailable ---------------------------------------------------------------------------------------------
+
+
+class AddressInUse(Unavailable):
+    code = "unavailable.address"
 
 
 class StoreUnavailable(Unavailable):
@@ -388,6 +406,12 @@ class ReadOnly(Unavailable):
 
 class NewerFormat(Unavailable):
     code = "unavailable.newer_format"
+
+
+class OlderFormat(Unavailable):
+    """A shared database has a former format; whoever runs the servers upgrades it with `lineal server migrate`."""
+
+    code = "unavailable.older_format"
 
 
 class DatabaseBusy(Unavailable):

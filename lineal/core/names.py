@@ -60,6 +60,15 @@ def check_name(text: str, what: str = "name") -> str:
     return text
 
 
+def is_name(text: object) -> bool:
+    """Whether `check_name` would take it: what is no name is nobody's."""
+    try:
+        check_name(text)  # type: ignore[arg-type]
+    except InvalidName:
+        return False
+    return True
+
+
 def check_alias(text: str) -> str:
     """`text`, if it may be moved by hand as an alias: a name, but not `latest` and not like `v3`."""
     if not isinstance(text, str) or not _NAME.fullmatch(text):

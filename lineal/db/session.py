@@ -9,6 +9,7 @@ rest of what is PostgreSQL's own; docs/decisions/0012-postgresql.md says why.
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import sqlite3
@@ -16,14 +17,13 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.schema import CreateColumn
 
 from lineal.core.errors import (
     CorruptDatabase,
@@ -32,12 +32,14 @@ from lineal.core.errors import (
     Error,
     InvalidArgument,
     NewerFormat,
+    OlderFormat,
     ReadOnly,
     StoreUnavailable,
 )
 from lineal.db import postgres, schema
 
 Session = Connection
+Upgraded = Callable[[Session, int], None]
 
 _BUSY_S = 60
 _open: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -91,6 +93,7 @@ class Database:
         self._reading = engine if self._sqlite else engine.execution_options(**postgres.READING)
         self._writing = engine.execution_options(**({"lineal_write": True} if self._sqlite else postgres.WRITING))
         self.writable = writable
+        self._recorder: Callable[[Session | None], None] | None = None
         _open.add(engine)
 
     @contextmanager
@@ -105,12 +108,48 @@ class Database:
             if not self._sqlite:
                 postgres.enter(session, alone=alone)
             yield session
+            if self._recorder is not None:
+                self._recorder(session)
+        if self._recorder is not None:
+            self._recorder(None)
+
+    def recorded(self, recorder: Callable[[Session | None], None]) -> Database:
+        """The same rows; each of its transactions calls `recorder` before its commit, and with None after it."""
+        other = copy.copy(self)
+        other._recorder = recorder
+        return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the rows and changes none."""
         with _translated(), self._reading.begin() as session:
             yield session
+
+    def ping(self) -> None:
+        """Does nothing where the rows can be read now. Raises unavailable.*, corrupt.database."""
+        with self.read() as session:
+            session.execute(select(schema.meta.c.key).limit(1))
+
+    def in_use(self) -> int:
+        """How many of this process's connections are taken out of the pool."""
+        return self._engine.pool.checkedout()  # type: ignore[attr-defined, no-any-return]
+
+    def watch(self, around: Callable[[str], AbstractContextManager[Any]]) -> None:
+        """Has each statement, its parameters left out, run inside what `around` makes of its text."""
+
+        @event.listens_for(self._engine, "before_cursor_execute")
+        def begun(_connection: Any, _cursor: Any, text: str, _given: Any, context: Any, _many: Any) -> None:
+            context.lineal_around = around(text)
+            context.lineal_around.__enter__()
+
+        @event.listens_for(self._engine, "after_cursor_execute")
+        def ended(_connection: Any, _cursor: Any, _text: Any, _given: Any, context: Any, _many: Any) -> None:
+            context.lineal_around.__exit__(None, None, None)
+
+        @event.listens_for(self._engine, "handle_error")
+        def failed(failure: Any) -> None:
+            if (block := getattr(failure.execution_context, "lineal_around", None)) is not None:
+                block.__exit__(None, None, None)
 
     def check(self) -> list[str]:
         """What the engine itself finds wrong with its pages; empty when all is well."""
@@ -132,11 +171,12 @@ def open_temporary() -> Database:
     return database
 
 
-def open_file(path: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
+def open_file(path: str, *, upgraded: Upgraded | None = None) -> Database:
     """The rows in the SQLite file at `path`, made when it is not there.
 
-    A file that may not be written is opened read-only; `upgraded` fills in what a former format lacked. Raises
-    unavailable.newer_format, corrupt.database, unavailable.read_only where there is nothing to read either.
+    A file that may not be written is opened read-only. One of a former format is upgraded, with `upgraded(session,
+    that format)` to fill in what it lacked. Raises unavailable.newer_format, corrupt.database, and
+    unavailable.read_only where there is nothing to read either.
     """
     folder = os.path.dirname(path)
     writable = os.access(folder, os.W_OK) and (not os.path.exists(path) or os.access(path, os.W_OK))
@@ -150,18 +190,34 @@ def open_file(path: str, *, upgraded: Callable[[Session], None] | None = None) -
         return _ready(Database(_file_engine(path, "ro&immutable=1"), writable=False))
 
 
-def open_postgres(url: str, *, upgraded: Callable[[Session], None] | None = None) -> Database:
+def open_postgres(url: str, *, upgraded: Upgraded | None = None) -> Database:
     """The rows in the PostgreSQL database at `url`, its tables made when they are not there.
 
-    `upgraded` is as for `open_file`. Raises unavailable.store, unavailable.newer_format, unavailable.dependency,
-    invalid.settings.
+    A former format is upgraded only where `upgraded` is given. Raises unavailable.store, unavailable.newer_format,
+    unavailable.older_format, unavailable.dependency, invalid.settings.
     """
     database = Database(postgres.make_engine(url))
     try:
-        return _ready(database, upgraded)
+        return _ready(database, upgraded, willing=upgraded is not None)
     except BaseException:
         database.close()
         raise
+
+
+def find_format(place: str) -> int | None:
+    """The format of the rows at `place`, a SQLite file or a PostgreSQL URL, which stay as they are; None: no rows.
+
+    Raises unavailable.store, unavailable.newer_format, corrupt.database.
+    """
+    if not place.startswith("postgresql") and not os.path.exists(place):
+        return None
+    engine = postgres.make_engine(place) if place.startswith("postgresql") else _file_engine(place, "ro")
+    database = Database(engine, writable=False)
+    try:
+        found = _format(database)
+    finally:
+        database.close()
+    return None if found is None else _known(found)
 
 
 def _file_engine(path: str, mode: str) -> Engine:
@@ -213,45 +269,43 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
             time.sleep(0.01)
 
 
-def _ready(database: Database, upgraded: Callable[[Session], None] | None = None) -> Database:
-    """The database with its tables made, or refused when it is of a newer format, or an older one to be read only."""
+def _ready(database: Database, upgraded: Upgraded | None = None, *, willing: bool = True) -> Database:
+    """The database with its tables made, or refused when it is of a newer format, or an older one that stays."""
     if (found := _format(database)) is None:
         with database.begin(alone=True) as session:
             schema.metadata.create_all(session)
             if session.scalar(select(schema.meta.c.value)) is None:
                 session.execute(insert(schema.meta).values(key="format", value=str(schema.FORMAT)))
-    elif not found.isdecimal() or int(found) > schema.FORMAT:
-        raise NewerFormat(
-            f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
-        )
-    elif int(found) < schema.FORMAT:
+    elif _known(found) < schema.FORMAT:
         if not database.writable:
             raise ReadOnly(f"the store has the former format {found}; open it once where it may be written")
+        if not willing:
+            raise OlderFormat(
+                f"the database has the former format {found}, this Lineal writes {schema.FORMAT}: "
+                "run `lineal server migrate` once all servers are of one version"
+            )
         _upgrade(database, upgraded)
     return database
 
 
-def _upgrade(database: Database, upgraded: Callable[[Session], None] | None) -> None:
-    """Adds the tables and columns that the format has gained."""
+def _known(found: str) -> int:
+    if not found.isdecimal() or not 1 <= int(found) <= schema.FORMAT:
+        raise NewerFormat(
+            f"the store has format {ascii(found)[:40]}; this Lineal reads up to {schema.FORMAT}: install a newer one"
+        )
+    return int(found)
+
+
+def _upgrade(database: Database, upgraded: Upgraded | None) -> None:
+    from lineal.db.upgrade import upgrade
+
     with database.begin(alone=True) as session:
-        if _read_format(session) == str(schema.FORMAT):
+        found = int(_read_format(session) or 0)
+        if found == schema.FORMAT:
             return  # another process was first
-        known = inspect(session)
-        for table in schema.metadata.sorted_tables:
-            if not known.has_table(table.name):
-                continue
-            there = {found["name"] for found in known.get_columns(table.name)}
-            for column in table.columns:
-                if column.name not in there:
-                    made = str(CreateColumn(column).compile(dialect=session.dialect))
-                    session.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
-        schema.metadata.create_all(session)
-        for table in schema.metadata.sorted_tables:
-            for index in table.indexes:
-                index.create(session, checkfirst=True)
-        session.execute(update(schema.meta).where(schema.meta.c.key == "format").values(value=str(schema.FORMAT)))
+        upgrade(session, found)
         if upgraded is not None:
-            upgraded(session)
+            upgraded(session, found)
 
 
 def _format(database: Database) -> str | None:

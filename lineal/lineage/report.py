@@ -21,6 +21,7 @@ FindingCode = Literal[
     "deleted_version",
     "purged_version",
     "walk_truncated",
+    "hidden",
     "corrupt",  # found by --verify
 ]
 

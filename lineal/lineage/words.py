@@ -21,6 +21,7 @@ FINDING_HEADS: Mapping[str, str] = {
     "purged_version": "Bytes that are gone for good",
     "deleted_version": "Deleted versions",
     "walk_truncated": "Causes beyond the limit of this report",
+    "hidden": "Causes in projects that the reader may not see",
     "no_run": "Versions that no run made",
     "run_without_commit": "Runs whose code is not on record",
     "dirty_tree": "Runs whose code had uncommitted changes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Collection as Several
 from datetime import datetime
 from typing import NamedTuple
@@ -40,17 +41,25 @@ _NAMED = select(*_FACTS).where(collections.c.name == bindparam("called"), collec
 _NAMED_IN = _NAMED.where(collections.c.project == bindparam("within"))
 _LOCKED_IN = _NAMED_IN.with_for_update(key_share=True)
 _LIVE = collections.c.deleted_at.is_(None)
-_ANYWHERE, _LIVE_ANYWHERE = _NAMED.limit(20), _NAMED.where(_LIVE).limit(20)
+_ANYWHERE, _LIVE_ANYWHERE = _NAMED.limit(1000), _NAMED.where(_LIVE).limit(1000)
 _LIVE_IN = _NAMED_IN.where(_LIVE)
 
 
 def get(
-    session: Session, ref: Ref, *, entity: str, project: str | None, deleted: bool = False, locked: bool = False
+    session: Session,
+    ref: Ref,
+    *,
+    entity: str,
+    project: str | None,
+    deleted: bool = False,
+    locked: bool = False,
+    seen: Callable[[str, str, str], bool] | None = None,
 ) -> Found:
     """The collection that `ref` names, its row `locked` if asked; `entity` and `project` stand in where it has none.
 
     Where neither gives a project, the name is looked for in all of them and must be unique; the registry, where a
-    link may bear its source's name, counts only where no other has it. Raises not_found.collection,
+    link may bear its source's name, counts only where no other has it. Only collections that are `seen` (entity,
+    project, name) are looked at. Raises not_found.collection,
     invalid.ambiguous_ref.
     """
     entity, project = ref.entity or entity, ref.project or project
@@ -59,11 +68,15 @@ def get(
         rows = session.execute(_ANYWHERE if deleted else _LIVE_ANYWHERE, asked).all()
     else:
         rows = session.execute(_NAMED_IN if deleted else _LIVE_IN, asked | {"within": project}).all()
+    if seen is not None:
+        rows = [row for row in rows if seen(row.entity, row.project, row.name)]
+        if not rows:
+            raise CollectionNotFound(f"there is no collection {ref.collection!r} that you may read there")
     if not rows:
         raise CollectionNotFound(_absent(session, entity, project, ref.collection))
     rows = [row for row in rows if row.project != REGISTRY] or rows
     if len(rows) > 1:
-        places = ", ".join(sorted(f"{row.project}/{row.name}" for row in rows))
+        places = ", ".join(sorted(f"{row.project}/{row.name}" for row in rows)[:20])
         raise AmbiguousRef(f"{ref.collection!r} is in several projects; say which: {places}")
     found = Found(*rows[0][:5], rows[0].deleted_at is not None)
     if locked and lock(session, collections, [found.id]):
@@ -153,18 +166,19 @@ def list_all(
     ]
 
 
-def list_types(session: Session, entity: str, project: str | None = None) -> list[str]:
-    """The types of the collections, sorted."""
-    wanted = select(collections.c.type).distinct().where(collections.c.entity == entity)
+def list_types(session: Session, entity: str, project: str | None = None) -> list[tuple[str, str]]:
+    """Each project with each type of its collections, by project."""
+    wanted = select(collections.c.project, collections.c.type).distinct().where(collections.c.entity == entity)
     if project is not None:
         wanted = wanted.where(collections.c.project == project)
-    return sorted(session.scalars(wanted.where(collections.c.deleted_at.is_(None))))
+    return sorted((row[0], row[1]) for row in session.execute(wanted.where(collections.c.deleted_at.is_(None))))
 
 
-def list_projects(session: Session, entity: str | None = None) -> set[str]:
-    """The projects that have collections, of the entity or of all."""
-    wanted = select(collections.c.project).distinct().where(collections.c.deleted_at.is_(None))
-    return set(session.scalars(wanted if entity is None else wanted.where(collections.c.entity == entity)))
+def list_projects(session: Session, entity: str | None = None) -> set[tuple[str, str]]:
+    """The projects (entity, project) that have collections, of the entity or of all."""
+    wanted = select(collections.c.entity, collections.c.project).distinct().where(collections.c.deleted_at.is_(None))
+    wanted = wanted if entity is None else wanted.where(collections.c.entity == entity)
+    return {(row[0], row[1]) for row in session.execute(wanted)}
 
 
 def next_number(session: Session, collection: Found) -> int:

@@ -1,4 +1,5 @@
-"""Where blobs are kept: `Blobs`, the port that transfer asks, and `BlobStore`, objects in any fsspec store.
+"""Where blobs are kept: `Blobs`, the port that transfer asks, and `BlobStore`, objects in a folder or any
+fsspec store; `s3.py` has those in S3.
 
 An object is written under a temporary name and becomes visible by one rename, after its bytes are on disk; its key
 is never used twice, so that deleting an old object can't hit a new one. Keys: `objects/ab/<hex>-<nonce>[.z]` for a
@@ -34,13 +35,15 @@ from lineal.storage.digest import CHUNK_BYTES, Digest
 RAW, ZLIB = 0, 1
 MAX_CODED_BYTES = 4 << 30
 OBJECTS, PACKS = "objects", "packs"
-_TEMPORARY = ".new-"
+TEMPORARY = ".new-"
+_NEVER = f"packs/{'0' * 26}.pack"  # no pack has that id: whoever asks for it hears whether the store answers
 
 
 class Place(NamedTuple):
     """Where a blob lies: `length` stored bytes at `offset` of the object `key`, coded as `codec` (RAW or ZLIB).
 
-    `size` is the blob's own length in bytes, `fast` its xxh3-128.
+    `size` is the blob's own length in bytes, `fast` its xxh3-128: empty where nobody of ours has read the bytes yet,
+    which are then held to their sha256.
     """
 
     digest: Digest
@@ -110,7 +113,11 @@ class BlobStore:
 
     @staticmethod
     def at(url: str) -> BlobStore:
-        """The store at `url`: a plain path or `file://` is a folder, all else is fsspec's."""
+        """The store at `url`: a plain path or `file://` is a folder, `s3://` is S3, all else is fsspec's."""
+        if url.startswith("s3://"):
+            from lineal.storage.s3 import S3Store
+
+            return S3Store(url)
         path = url.removeprefix("file://")
         return BlobStore(url) if "://" in path or path.startswith("memory:") else FolderStore(path)
 
@@ -151,6 +158,11 @@ class BlobStore:
     def path_of(self, key: str) -> str | None:
         """The object's path on this machine, where it has one."""
         return None
+
+    def ping(self) -> None:
+        """Does nothing where the store answers. Raises unavailable.*."""
+        with suppress(BlobNotFound):
+            self.read(_NEVER, 0, 1)
 
     def list(self) -> Iterator[StoredObject]:
         """Every object, those half written included, in no order."""
@@ -234,6 +246,10 @@ class FolderStore(BlobStore):
     def path_of(self, key: str) -> str | None:
         return self._path(key)
 
+    def ping(self) -> None:
+        if not os.path.isdir(self.root):
+            raise StoreUnavailable(f"the store's folder {self.root} is gone; bring it or its disk back")
+
     def list(self) -> Iterator[StoredObject]:
         waiting = [OBJECTS, PACKS]
         while waiting:
@@ -268,7 +284,7 @@ class _FileWriter:
         self._store = store
         with translated("the store"):
             folder = store.folder(f"{OBJECTS}/x")
-            self._path = os.path.join(folder, _TEMPORARY + new_id())
+            self._path = os.path.join(folder, TEMPORARY + new_id())
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -346,7 +362,7 @@ def parse_object_key(key: str) -> tuple[Digest, int] | None:
 
 def is_temporary(key: str) -> bool:
     """Whether the key is that of an object half written."""
-    return key.rpartition("/")[2].startswith(_TEMPORARY)
+    return key.rpartition("/")[2].startswith(TEMPORARY)
 
 
 def decode(place: Place, stored: bytes) -> bytes:

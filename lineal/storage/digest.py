@@ -39,7 +39,7 @@ def format(digest: Digest) -> str:  # noqa: A001 - the inverse of `parse`, alway
     return f"sha256:{digest.hex()}"
 
 
-def of_bytes(data: bytes | memoryview) -> Digest:
+def of_bytes(data: bytes | bytearray | memoryview) -> Digest:
     """The digest of `data`."""
     return Digest(hashlib.sha256(data).digest())
 

@@ -88,8 +88,8 @@ def rewrite(store: BlobStore, places: Collection[Place]) -> PackWriter:
     try:
         for place in places:
             stored = store.read(place.key, place.offset, place.length)
-            decode(place, stored)
-            writer.add(place.digest, place.size, place.fast, stored, place.codec)
+            fast = digests.fast_of_bytes(decode(place, stored))
+            writer.add(place.digest, place.size, fast, stored, place.codec)
         writer.commit()
     except BaseException:
         writer.abort()

@@ -73,6 +73,19 @@ def has_object(session: Session, key: str) -> bool:
     return session.execute(select(objects.c.id).where(objects.c.key == key)).first() is not None
 
 
+def blobs_between(session: Session, key: str, start: int, end: int | None = None) -> list[tuple[Digest, int, int]]:
+    """The blobs of the object that have bytes from `start` up to, not with, `end`: digest, offset and length."""
+    wanted = (
+        select(blobs.c.digest, blobs.c.offset, blobs.c.length)
+        .join(objects, objects.c.id == blobs.c.object_id)
+        .where(objects.c.key == key, blobs.c.offset + blobs.c.length > start)
+        .order_by(blobs.c.offset)
+    )
+    if end is not None:
+        wanted = wanted.where(blobs.c.offset < end)
+    return [(Digest(row[0]), row[1], row[2]) for row in session.execute(wanted)]
+
+
 def forget(session: Session, digests: Collection[Digest]) -> None:
     """Removes the blobs' rows; their objects' rows stay until `forget_objects`."""
     if digests:

@@ -3,13 +3,15 @@
     "LNLPACK1" | the members' stored bytes, one after the other | footer | length of the footer: 8 bytes | "LNLPACKE"
 
 Numbers are little-endian. The footer is a row of 68 bytes for each member in order: digest 32, xxh3-128 16, size 8,
-length 8, codec 4; then the sha256 of these rows. Offsets follow from the lengths. `docs/format.md` tells the same.
+length 8, codec 4; then the sha256 of these rows. Offsets follow from the lengths. An xxh3-128 of zeros is one that
+nobody knows. `docs/format.md` tells the same.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from lineal.core.clock import new_id
 from lineal.core.errors import CorruptPack
@@ -22,6 +24,18 @@ HEAD, TAIL = b"LNLPACK1", b"LNLPACKE"
 _ROW = struct.Struct("<32s16sQQI")
 _LENGTH = struct.Struct("<Q")
 _BUFFER_BYTES = 1 << 20
+
+
+Wanted = tuple[str, int, str, Place]  # where a blob lies, by key and offset, and the path of its file
+
+
+class Stretch(NamedTuple):
+    """`length` bytes of the object `key` from `start`, and the blobs in them."""
+
+    key: str
+    start: int
+    length: int
+    members: Sequence[Wanted]
 
 
 class PackWriter:
@@ -88,10 +102,23 @@ def read_footer(store: BlobStore, key: str, size: int) -> list[Place]:
     return _places(key, rows, start)
 
 
+def stretches(wanted: Sequence[Wanted], most_bytes: int) -> Iterator[Stretch]:
+    """Stretches of about `most_bytes` that hold what is wanted, which is sorted by object and offset."""
+    start = 0
+    while start < len(wanted):
+        key, offset, _path, first = wanted[start]
+        end, stop = start, offset + first.length
+        while end < len(wanted) and wanted[end][0] == key and wanted[end][1] - offset < most_bytes:
+            stop = max(stop, wanted[end][1] + wanted[end][3].length)
+            end += 1
+        yield Stretch(key, offset, stop - offset, wanted[start:end])
+        start = end
+
+
 def _places(key: str, rows: bytes, end: int) -> list[Place]:
     places, offset = [], len(HEAD)
     for digest, fast, size, length, codec in _ROW.iter_unpack(rows):
-        places.append(Place(Digest(digest), size, fast, key, offset, length, codec))
+        places.append(Place(Digest(digest), size, fast if any(fast) else b"", key, offset, length, codec))
         offset += length
     if offset != end:
         raise CorruptPack(f"{key} has a footer that doesn't match its bytes")

@@ -8,6 +8,7 @@ made to land outside, whoever else writes there.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import threading
@@ -15,7 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Literal, NamedTuple
 
 from lineal.core.clock import new_id
@@ -26,6 +27,8 @@ from lineal.storage.blobs import Blobs, Place, decode, from_os_error
 from lineal.storage.cache import OBJECTS_NEVER_CHANGE, TICK_NS, Cache
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry
+from lineal.storage.packs import Wanted, stretches
+from lineal.storage.parallel import in_order, ranges
 from lineal.storage.sources import State, state_of
 from lineal.storage.transfer import Progress
 
@@ -107,8 +110,8 @@ class _Pull:
         wanted = [entry for entry in differing if entry.digest is not None]
         places = self._blobs.find({e.digest for e in wanted if e.digest})
         self._check_found(wanted, places)
-        packed: list[tuple[str, int, str, Place]] = []
-        whole: list[tuple[str, int, str, Place]] = []
+        packed: list[Wanted] = []
+        whole: list[Wanted] = []
         for entry in wanted:
             place = places[entry.digest]  # type: ignore[index]
             (whole if place.plain else packed).append((place.key, place.offset, entry.path, place))
@@ -126,20 +129,16 @@ class _Pull:
             if entry.digest not in places:
                 raise BlobNotFound(f"the store has lost the bytes of {entry.path!r}; run `lineal fsck`")
 
-    def _packed(self, wanted: Sequence[tuple[str, int, str, Place]]) -> Iterator[tuple[str, bytes, Digest]]:
+    def _packed(self, wanted: Sequence[Wanted]) -> Iterator[tuple[str, bytes, Digest]]:
         """The verified bytes of blobs in packs (and of coded objects), read in long stretches."""
-        start = 0
-        while start < len(wanted):
-            key, offset, _path, first = wanted[start]
-            end, stop = start, offset + first.length
-            while end < len(wanted) and wanted[end][0] == key and wanted[end][1] - offset < _READ_BYTES:
-                stop = max(stop, wanted[end][1] + wanted[end][3].length)
-                end += 1
-            stretch = memoryview(self._blobs.store.read(key, offset, stop - offset))
-            for _key, at, path, place in wanted[start:end]:
-                stored = bytes(stretch[at - offset : at - offset + place.length])
+        store = self._blobs.store
+        for stretch, data in in_order(
+            lambda s: (s, store.read(s.key, s.start, s.length)), stretches(wanted, _READ_BYTES), _AT_ONCE
+        ):
+            view = memoryview(data)
+            for _key, at, path, place in stretch.members:
+                stored = bytes(view[at - stretch.start : at - stretch.start + place.length])
                 yield path, _decoded(path, place, stored), place.digest
-            start = end
 
     def _write(self, path: str, data: bytes, digest: Digest) -> None:
         folder, name = self.folders.open(path)
@@ -205,21 +204,40 @@ class _Pull:
     def _copy(self, source: str | None, slot: _Slot, place: Place) -> None:
         descriptor = os.open(slot.temporary, _NEW_FILE_FLAGS, 0o666, dir_fd=slot.folder)
         try:
-            with self._blobs.store.open(place.key) as file:
-                if source is None:
-                    with os.fdopen(os.dup(descriptor), "wb") as out:
-                        copied = copies.hash_through(file, out.write, place.size)
-                    right = copied.digest == place.digest
-                else:  # the index vouches for the local object by its xxh3-128
-                    size = os.fstat(file.fileno()).st_size
-                    right = size == place.size
-                    right = right and copies.copy(file.fileno(), descriptor, size, identity=False).fast == place.fast
+            right = self._load(descriptor, place) if source is None else self._clone(descriptor, place)
             if not right:
                 raise _mismatch(slot.path, place)
             if self._mode == "link":
                 os.fchmod(descriptor, 0o444)
         finally:
             os.close(descriptor)
+
+    def _load(self, target: int, place: Place) -> bool:
+        """Fills the new file from a store elsewhere, several ranges at once; whether it has the right bytes."""
+
+        def load(part: tuple[int, int]) -> bytes:
+            start, end = part
+            data = self._blobs.store.read(place.key, start, end - start)
+            view = memoryview(data)
+            while view:
+                count = os.pwrite(target, view, start)
+                view, start = view[count:], start + count
+            return data
+
+        sha = hashlib.sha256()
+        with closing(in_order(load, ranges(0, place.size, _READ_BYTES), _AT_ONCE)) as parts:
+            for data in parts:
+                sha.update(data)
+        return sha.digest() == place.digest
+
+    def _clone(self, target: int, place: Place) -> bool:
+        """Copies an object of this machine, which the index vouches for by its xxh3-128 if it knows that."""
+        with self._blobs.store.open(place.key) as file:
+            size, known = os.fstat(file.fileno()).st_size, bool(place.fast)
+            if size != place.size:
+                return False
+            copied = copies.copy(file.fileno(), target, size, identity=not known)
+        return copied.fast == place.fast if known else copied.digest == place.digest
 
     def _link(self, source: str, slot: _Slot, place: Place) -> None:
         """Gives a link to the store's file the temporary name; the file is verified unless it is remembered."""
@@ -228,7 +246,7 @@ class _Pull:
         except FileNotFoundError:
             raise BlobNotFound(f"the store has lost the bytes of {slot.path!r}; run `lineal fsck`") from None
         remembered = self._cache.find(source) == (state, place.digest)
-        if not remembered and digests.fast_of_file(source) != (place.fast, place.size):
+        if not remembered and not _holds(source, place):
             raise _mismatch(slot.path, place)
         try:
             os.link(source, slot.temporary, dst_dir_fd=slot.folder)
@@ -389,6 +407,14 @@ def _await(jobs: Sequence[Future[None]]) -> None:
         for job in jobs:
             job.cancel()
         raise
+
+
+def _holds(path: str, place: Place) -> bool:
+    """Whether the file holds the blob, by its xxh3-128 if the index knows that."""
+    if place.fast:
+        return digests.fast_of_file(path) == (place.fast, place.size)
+    digest, _, size = digests.of_file(path)
+    return (digest, size) == (place.digest, place.size)
 
 
 def _decoded(path: str, place: Place, stored: bytes) -> bytes:

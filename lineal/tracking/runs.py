@@ -23,7 +23,9 @@ SELECT = select(runs, _PARENT.c.run_id.label("parent")).select_from(
 )
 _FIND = SELECT.where(runs.c.run_id == bindparam("of"))
 _LOCK = _FIND.with_for_update(of=runs, key_share=True)
-_HEARD = select(runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by).where(runs.c.run_id == bindparam("of"))
+_HEARD = select(runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by, runs.c.entity, runs.c.project).where(
+    runs.c.run_id == bindparam("of")
+)
 _LOCK_HEARD = _HEARD.with_for_update(key_share=True)
 _STEP = bindparam("step", type_=runs.c.last_step.type)
 _SEEN = (
@@ -49,6 +51,8 @@ class Speaking(NamedTuple):
     id: int
     era: int
     heard: Heard
+    entity: str
+    project: str
 
 
 def add(session: Session, run: Run) -> Started:
@@ -97,9 +101,21 @@ def get(session: Session, run_id: str, *, running: bool = False, locked: bool = 
     """The run with that id, `locked` if asked; with `running`, only one that has not ended. Raises not_found.run."""
     started = find(session, run_id, locked=locked)
     if started is None:
-        raise RunNotFound(f"there is no run {run_id[:80]!r}")
-    if running and started.run.state not in ("running", "crashed"):
-        raise RunFinished(f"run {run_id} has ended ({started.run.state}); start another one with lineal.init()")
+        raise absent(run_id)
+    return check_running(started) if running else started
+
+
+def absent(run_id: str) -> RunNotFound:
+    """The error for a run that isn't there."""
+    return RunNotFound(f"there is no run {run_id[:80]!r}")
+
+
+def check_running(started: Started) -> Started:
+    """The run, unless it has ended. Raises conflict.run_finished."""
+    if started.run.state not in ("running", "crashed"):
+        raise RunFinished(
+            f"run {started.run.id} has ended ({started.run.state}); start another one with lineal.init()"
+        )
     return started
 
 
@@ -124,8 +140,8 @@ def heard(session: Session, run_id: str, *, locked: bool = False) -> Speaking:
     """What recording for the run needs to know, and no more, its row locked if asked. Raises not_found.run."""
     row = session.execute(_LOCK_HEARD if locked else _HEARD, {"of": run_id}).first()
     if row is None:
-        raise RunNotFound(f"there is no run {run_id[:80]!r}")
-    return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by))
+        raise absent(run_id)
+    return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by), row.entity, row.project)
 
 
 def hold(session: Session, ids: Collection[int]) -> None:

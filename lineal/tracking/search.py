@@ -79,14 +79,21 @@ class Found(NamedTuple):
 NONE = Found([], None)
 
 
+Seen = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked at the moment `at`, by which a silent run counts as crashed or not."""
+    """What is asked at the moment `at`, by which a silent run counts as crashed or not.
+
+    `seen` makes of the columns of entity and project which runs are looked at; None: all.
+    """
 
     where: Node
     at: datetime
     project: str | None = None
     entity: str | None = None
+    seen: Seen | None = None
 
 
 def find(session: Session, question: Question, order: Order, *, limit: int, after: str | None = None) -> Found:
@@ -115,10 +122,11 @@ def count(session: Session, question: Question) -> int:
     return sum(1 for _ in walked)
 
 
-def list_projects(session: Session, entity: str | None = None) -> set[str]:
-    """The projects that have runs, of the entity or of all."""
-    wanted = select(runs.c.project).distinct()
-    return set(session.scalars(wanted if entity is None else wanted.where(runs.c.entity == entity)))
+def list_projects(session: Session, entity: str | None = None) -> set[tuple[str, str]]:
+    """The projects (entity, project) that have runs, of the entity or of all."""
+    wanted = select(runs.c.entity, runs.c.project).distinct()
+    wanted = wanted if entity is None else wanted.where(runs.c.entity == entity)
+    return {(row[0], row[1]) for row in session.execute(wanted)}
 
 
 # ---- segments and pages --------------------------------------------------------------------------------------
@@ -210,7 +218,13 @@ def _narrowed(base: Select[Any], question: Question, segment: _Segment, residue:
         for name, given in (("project", question.project), ("entity", question.entity))
         if given is not None
     ]
-    return base.where(segment.where, *(_clause(part, segment, question) for part in (*placed, *residue.sure)))
+    parts = [_clause(part, segment, question) for part in (*placed, *residue.sure)]
+    table = runs if segment.source is runs else _RUNS
+    seen = None if question.seen is None else question.seen(table.c.entity, table.c.project)
+    if seen is not None:
+        here = seen if table is runs else exists(select(_RUNS.c.id).where(_RUNS.c.id == segment.run, seen))
+        parts.append(here)
+    return base.where(segment.where, *parts)
 
 
 def _format_cursor(order: Order, last: _Cursor) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -69,3 +70,21 @@ def test_a_password_in_the_field_of_the_name_is_not_kept(session) -> None:
 )
 def test_what_counts_as_one_address(one, other, same) -> None:
     assert (attempts.network(one) == attempts.network(other)) == same
+
+
+def test_many_attempts_at_once_are_no_way_round_the_limit(database) -> None:
+    refused, taken = [], []
+
+    def attempt() -> None:
+        try:
+            with database.begin() as session:
+                taken.append(attempts.begin(session, "ada", "1.2.3.4", at=NOON))
+        except TooManyAttempts as problem:
+            refused.append(problem)
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(taken), len(refused)) == (5, 3)

@@ -35,4 +35,7 @@ def test_a_name_that_is_none_is_refused(ask: Ask, header: str, name: str) -> Non
 
 
 def test_all_callers_share_what_the_server_remembers(backend: LocalBackend) -> None:
-    assert backend.seen_by(user="a").context.manifests is backend.context.manifests
+    assert (
+        backend.served_to(None, entity="e", project=None, host="h", user="a").context.manifests
+        is backend.context.manifests
+    )

@@ -12,6 +12,7 @@ import pytest
 
 from lineal.api.app import create_app
 from lineal.api.caller import Desk
+from lineal.api.health import State
 from lineal.api.live import Live
 from lineal.backend.local.backend import LocalBackend
 from lineal.core.errors import RunNotFound
@@ -234,6 +235,6 @@ def test_who_asks_is_looked_at_with_every_look(backend: LocalBackend) -> None:
     from lineal.api import live
 
     app = FastAPI()
-    app.include_router(live.router(live.Live(Closing(backend))), prefix="/api/v1")
+    app.include_router(live.router(live.Live(Closing(backend), State()), "/api/v1"))
     sent = asyncio.run(follow(app, asyncio.Event()))
     assert b"not_found.run" in b"".join(message.get("body", b"") for message in sent)

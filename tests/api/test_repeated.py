@@ -36,7 +36,7 @@ def rows_of(backend: LocalBackend) -> Any:
 
     def counted() -> dict[str, int]:
         with backend.context.database.read() as session:
-            tables = schema.metadata.sorted_tables
+            tables = [t for t in schema.metadata.sorted_tables if t.name != "audit_log"]  # tells of both
             return {t.name: session.scalar(select(func.count()).select_from(t)) or 0 for t in tables}
 
     return counted

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,30 +13,22 @@ from lineal.backend.port import Backend
 from lineal.core import settings
 from lineal.core.errors import ReadOnly
 from lineal.db import schema
-from lineal.db.session import Database, _file_engine, _ready, open_file
+from lineal.db.session import Database, _file_engine, _ready
 from lineal.storage.cache import Cache
 from lineal.storage.pull import pull
 from lineal.tracking.model import Batch
 from lineal.tracking.rows import encode
+from tests.formats import bring_folder
 from tests.processes import Child, start_child
 
 __all__ = ["start_child"]
-RECORDED = Path(__file__).with_name("format_1.sql").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def former(tmp_path: Path) -> Path:
     """The folder of a store that was made by a version of format 1: a run that ended, one that did not, a version."""
     folder = tmp_path / "former"
-    pack, key = re.search(r"its one pack: ([0-9a-f]+)", RECORDED), re.search(r"packs/\w+\.pack", RECORDED)
-    assert pack is not None
-    assert key is not None
-    for room in ("packs", "objects"):
-        (folder / room).mkdir(parents=True)
-    (folder / key[0]).write_bytes(bytes.fromhex(pack[1]))
-    connection = sqlite3.connect(folder / "lineal.db")
-    connection.executescript(RECORDED)
-    connection.close()
+    bring_folder(1, folder)
     return folder
 
 
@@ -47,17 +37,6 @@ def backend(former: Path) -> Iterator[Backend]:
     backend = connect(settings.load(former, url=str(former), user="ada", project="vision"))
     yield backend
     backend.close()
-
-
-def shape(path: Path) -> dict[str, list[str]]:
-    """The columns of each table and the names of all indexes, whatever their order."""
-    connection = sqlite3.connect(path)
-    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found = {table: sorted(row[1] for row in connection.execute(f"PRAGMA table_info({table})")) for table in tables}
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'")
-    found["indexes"] = sorted(row[0] for row in rows)
-    connection.close()
-    return found
 
 
 def test_runs_and_versions_are_kept(backend: Backend, tmp_path: Path) -> None:
@@ -99,25 +78,6 @@ def test_a_run_goes_on_and_records(backend: Backend) -> None:
     backend.store.gc(backend.store.plan_gc(grace_s=0))
     assert backend.runs.columns("r2", ["a"]) == {"a": ([0], [1])}
     assert backend.store.fsck().problems == ()
-
-
-def test_an_upgraded_store_has_the_tables_of_a_new_one(former: Path, tmp_path: Path) -> None:
-    open_file(str(former / "lineal.db")).close()
-    open_file(str(tmp_path / "new.db")).close()
-    assert shape(former / "lineal.db") == shape(tmp_path / "new.db")
-    open_file(str(former / "lineal.db")).close()
-
-
-def test_an_upgrade_that_fails_leaves_the_store_as_it_was(former: Path) -> None:
-    before = shape(former / "lineal.db")
-
-    def fail(_: object) -> None:
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        open_file(str(former / "lineal.db"), upgraded=fail)
-    assert shape(former / "lineal.db") == before
-    open_file(str(former / "lineal.db")).close()
 
 
 def test_a_former_store_that_may_not_be_written_says_what_to_do(former: Path) -> None:

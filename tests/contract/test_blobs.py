@@ -1,4 +1,4 @@
-"""What every store of blobs keeps to, in a local folder and in memory."""
+"""What every store of blobs keeps to: in a local folder, in memory, in S3."""
 
 from __future__ import annotations
 
@@ -18,11 +18,23 @@ from lineal.storage import blobs as ports
 from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, ZLIB, Place, decode, object_key, read_blob
 from lineal.storage.packs import PackWriter, read_footer
-from tests.stores import add_object, add_pack, digest_of, folder_blobs, keys, memory_blobs, write_object, write_pack
+from tests.stores import (
+    add_object,
+    add_pack,
+    digest_of,
+    folder_blobs,
+    keys,
+    memory_blobs,
+    s3_blobs,
+    write_object,
+    write_pack,
+)
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> LocalBlobs:
+    if request.param == "s3":
+        return s3_blobs(request.getfixturevalue("s3_url"))
     return folder_blobs(tmp_path / "store") if request.param == "folder" else memory_blobs()
 
 

@@ -454,6 +454,21 @@ def test_a_repair_mends_an_index_that_describes_a_blob_wrongly(desk: Desk, tmp_p
     assert readable(desk, "data", tmp_path / "out") == {"a": b"x", "b": b"y"}
 
 
+def test_a_blob_of_which_only_the_sha256_is_known_is_sound(desk: Desk, tmp_path: Path) -> None:
+    from sqlalchemy import update
+
+    from lineal.backend.local.backend import LocalBackend
+    from lineal.db.schema import blobs
+
+    assert isinstance(desk.backend, LocalBackend)
+    desk.log({"a": "x", "b": "y"})
+    with desk.backend._database.begin() as session:
+        session.execute(update(blobs).values(fast=b""))
+    assert sound(desk)
+    flip_blob(desk.backend, digests.of_bytes(b"x"))
+    assert codes(desk.backend.store.fsck()) == {"damaged_blob", "damaged_version"}
+
+
 def test_a_rebuild_makes_the_index_anew_from_the_store_alone(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     data = os.urandom(5000)

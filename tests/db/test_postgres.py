@@ -75,23 +75,6 @@ def test_a_newer_format_is_refused(new_url: str) -> None:
         open_postgres(new_url)
 
 
-def test_an_older_format_gains_its_columns_tables_and_indexes(new_url: str) -> None:
-    open_postgres(new_url).close()
-    with psycopg.connect(new_url) as session:
-        session.execute("UPDATE meta SET value = '1'")
-        session.execute("ALTER TABLE runs DROP COLUMN tags")
-        session.execute("DROP TABLE run_alerts")
-        session.execute("DROP INDEX runs_by_parent")
-    upgraded = open_postgres(new_url)
-    add_runs(upgraded, "r")
-    with upgraded.read() as reading:
-        assert reading.scalar(select(runs.c.tags)) == []
-        assert reading.scalar(select(meta.c.value)) == str(schema.FORMAT)
-        assert reading.scalar(text("SELECT to_regclass('run_alerts') IS NOT NULL"))
-        assert reading.scalar(text("SELECT to_regclass('runs_by_parent') IS NOT NULL"))
-    upgraded.close()
-
-
 def test_the_session_has_our_time_outs_over_which_those_of_the_url_win(postgres_url: str) -> None:
     database = open_postgres(postgres_url + "?options=-c%20lock_timeout%3D7s&application_name=mine")
     with database.read() as reading:

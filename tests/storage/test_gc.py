@@ -152,6 +152,12 @@ def test_a_rewritten_pack_holds_what_was_asked_for(blobs: LocalBlobs) -> None:
     assert blobs.store.read(pack.key, 8, 3) == b"ccc"
 
 
+def test_rewriting_a_pack_that_nobody_has_read_tells_the_hashes_that_were_not_known(blobs: LocalBlobs) -> None:
+    places = add_pack(blobs, b"a", b"bb")
+    pack = gc.rewrite(blobs.store, [place._replace(fast=b"") for place in places])
+    assert [p.fast for p in read_footer(blobs.store, pack.key, pack.size)] == [p.fast for p in places]
+
+
 def test_rewriting_spreads_no_damage_and_leaves_nothing(blobs: LocalBlobs) -> None:
     (place,) = add_pack(blobs, b"abc")
     damage(str(blobs.store.path_of(place.key)), 8)

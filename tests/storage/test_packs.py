@@ -13,7 +13,7 @@ from lineal.backend.local.context import LocalBlobs
 from lineal.core.errors import CorruptPack
 from lineal.storage import digest as digests
 from lineal.storage.blobs import RAW, ZLIB, FolderStore, Place
-from lineal.storage.packs import PackWriter, pack_bytes, read_footer
+from lineal.storage.packs import PackWriter, pack_bytes, read_footer, stretches
 from tests.stores import digest_of, memory_blobs, write_pack
 
 HELLO = (
@@ -136,3 +136,26 @@ def test_random_bytes_in_a_packs_clothes_are_refused(body: bytes, length: int) -
     writer.commit("packs/x.pack")
     with pytest.raises(CorruptPack):
         read_footer(blobs.store, "packs/x.pack", len(data))
+
+
+def test_a_hash_that_nobody_knew_is_read_back_as_none(blobs: LocalBlobs) -> None:
+    pack = PackWriter(blobs.store)
+    pack.add(digest_of(b"hello"), 5, b"", b"hello")
+    pack.commit()
+    assert [place.fast for place in read_footer(blobs.store, pack.key, pack.size)] == [b""]
+
+
+def test_stretches_hold_what_is_wanted_in_as_few_reads_as_the_limit_allows() -> None:
+    places = [
+        Place(digest_of(b"x"), 10, b"", key, at, 10) for key in ("packs/a", "packs/b") for at in (8, 18, 500, 900)
+    ]
+    wanted = [(p.key, p.offset, f"{p.key}@{p.offset}", p) for p in places]
+    found = list(stretches(wanted, 450))
+    assert [(s.key, s.start, s.length, len(s.members)) for s in found] == [
+        ("packs/a", 8, 20, 2),
+        ("packs/a", 500, 410, 2),
+        ("packs/b", 8, 20, 2),
+        ("packs/b", 500, 410, 2),
+    ]
+    assert [member for stretch in found for member in stretch.members] == wanted
+    assert list(stretches([], 450)) == []

@@ -7,19 +7,21 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from lineal.backend.local.context import LocalBlobs
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
-from lineal.storage.blobs import ZLIB
+from lineal.storage.blobs import ZLIB, Place
 from lineal.storage.cache import Cache
+from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry
 from lineal.storage.pull import Mode, matches, pull
 from lineal.storage.sources import state_of
 from tests.processes import Child, RunChild
-from tests.stores import add_object, add_pack, damage, digest_of, folder_blobs, memory_blobs
+from tests.stores import add_object, add_pack, damage, digest_of, folder_blobs, memory_blobs, s3_blobs
 
 MODES: list[Mode] = ["copy", "link"]
 CONTENTS = {
@@ -157,6 +159,69 @@ def test_hundreds_of_folders_are_no_trouble(blobs: LocalBlobs, cache: Cache, tar
     assert pull(wanted, blobs, target, cache) == 600
     assert matches(wanted, target, cache) == []
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+# ---- stores elsewhere, and blobs of which only the sha256 is known --------------------------------------------
+
+
+class Unread(LocalBlobs):
+    """Blobs of which nobody of ours has read the bytes, as when clients send them to S3 by themselves."""
+
+    def find(self, digests_: Collection[Digest]) -> dict[Digest, Place]:
+        return {digest: place._replace(fast=b"") for digest, place in super().find(digests_).items()}
+
+
+@pytest.fixture
+def unread(blobs: LocalBlobs) -> LocalBlobs:
+    return Unread(blobs._database, blobs.store)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_only_the_sha256_is_known_of_is_held_to_it(
+    unread: LocalBlobs, cache: Cache, target: Path, entries: list[Entry], mode: Mode
+) -> None:
+    assert pull(entries, unread, target, cache, mode=mode) == len(entries)
+    assert files(target) == CONTENTS
+    shutil.rmtree(target)
+    for path in ("large.bin", "sub/large.bin"):
+        place = unread.find([digest_of(CONTENTS[path])])[digest_of(CONTENTS[path])]
+        damage(str(unread.store.path_of(place.key)), len(CONTENTS[path]) - 1)
+        with pytest.raises(DigestMismatch, match=path):
+            pull([e for e in entries if e.path == path], unread, target, cache, mode=mode)
+    assert files(target) == {}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_version_is_pulled_from_s3(s3_url: str, cache: Cache, target: Path, mode: Mode) -> None:
+    blobs = s3_blobs(s3_url)
+    assert pull(store(blobs), blobs, target, cache, mode=mode) == len(CONTENTS)
+    assert files(target) == CONTENTS
+    for path in CONTENTS:
+        assert bool(os.stat(target / path).st_mode & stat.S_IWUSR) == (mode == "copy")
+
+
+@pytest.mark.parametrize("path", ["small.txt", "large.bin", "sub/large.bin", "coded"])
+@pytest.mark.parametrize("harm", ["flipped", "cut", "gone"])
+def test_damage_in_a_store_elsewhere_is_told_by_its_file_and_leaves_nothing_wrong(
+    cache: Cache, target: Path, path: str, harm: str
+) -> None:
+    blobs = memory_blobs()
+    (entry,) = [e for e in store(blobs) if e.path == path]
+    assert entry.digest is not None
+    place = blobs.find([entry.digest])[entry.digest]
+    with blobs.store.open(place.key) as file:
+        data = bytearray(file.read())
+    data[place.offset + place.length - 1] ^= 1
+    blobs.store.delete(place.key)
+    if harm != "gone":
+        writer = blobs.store.create()
+        writer.write(bytes(data) if harm == "flipped" else bytes(data)[: place.offset + place.length // 2])
+        writer.commit(place.key)
+    with pytest.raises(BlobNotFound if harm == "gone" else DigestMismatch) as caught:
+        pull([entry], blobs, target, cache)
+    if harm != "gone":
+        assert caught.value.details["path"] == path
+    assert files(target) == {}
 
 
 # ---- links ---------------------------------------------------------------------------------------------------

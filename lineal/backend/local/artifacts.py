@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from lineal.backend.local.again import repeating_operations
-from lineal.backend.local.artifact_search import LocalSearch, flatten
 from lineal.backend.local.context import Context
-from lineal.backend.port import Difference, EntryChange, Logged
+from lineal.backend.local.finding import LocalFinding
+from lineal.backend.port import Logged
 from lineal.core import clock, names
 from lineal.core.errors import (
     AliasNotFound,
@@ -31,13 +31,12 @@ from lineal.registry.model import AliasEvent, AliasInterval, Collection, Link, N
 from lineal.registry.retention import check_ttl
 from lineal.registry.versions import Placed
 from lineal.storage import digest as digests
-from lineal.storage import index
 from lineal.storage.manifest import Manifest
 from lineal.tracking import runs
 
 
 @repeating_operations
-class LocalArtifacts(LocalSearch):
+class LocalArtifacts(LocalFinding):
     def __init__(self, context: Context) -> None:
         self._here = context
 
@@ -71,16 +70,17 @@ class LocalArtifacts(LocalSearch):
         known = self._known(collection, project, run_id, digest)
         manifest = None if known else self._checked_manifest(digest)
         with self._here.database.begin() as session:
-            run = runs.get(session, run_id, running=True, locked=True) if run_id else None
+            run = self._here.run(session, run_id, running=True, locked=True) if run_id else None
             place = project or (run.run.project if run else self._here.project_for(None))
             if place == REGISTRY:
                 raise InvalidRef("the project 'registry' holds links only; log elsewhere, then link")
+            self._here.check_new(session, self._here.entity, place, collection)
             at = clock.now()
             found = collections.get_or_add(session, self._here.entity, place, collection, type, at=at)
             if manifest is None and not versions.has_content(session, found, digest):
                 manifest = self._checked_manifest(digest)
             if manifest is not None:
-                _check_present(session, digests.parse(digest), manifest)
+                self._check_present(session, digests.parse(digest), manifest)
             new = NewVersion(
                 digest,
                 manifest.size_bytes if manifest else 0,
@@ -91,6 +91,11 @@ class LocalArtifacts(LocalSearch):
                 ttl_s,
             )
             placed, made = versions.add(session, found, new, run=run.id if run else None, user=self._here.user, at=at)
+            if made and manifest is not None and self._here.caller is not None:
+                from lineal.backend.local import holding
+
+                held = {digests.parse(digest), *manifest.blobs}
+                holding.enter(session, self._here, placed.id, (found.entity, found.project), held)
             moved = self._move_all(session, found, aliases, placed, at)
             if run is not None:
                 edges.record(session, run.id, placed.id, output=True, role=role, at=at)
@@ -104,13 +109,15 @@ class LocalArtifacts(LocalSearch):
         with self._here.database.read() as session:
             run = runs.find(session, run_id) if run_id else None
             place = project or (run.run.project if run else self._here.project_for(None))
+            self._here.check_new(session, self._here.entity, place, collection)
             found = collections.find(session, self._here.entity, place, collection)
             return found is not None and versions.has_content(session, found, digest)
 
     def _checked_manifest(self, digest: str) -> Manifest:
         absent = BlobsMissing("the store doesn't hold the manifest (any more); push it first", digests=[digest])
-        if self._here.blobs.missing([digests.parse(digest)]):
-            raise absent
+        with self._here.database.read() as session:
+            if self._here.unknown(session, [digests.parse(digest)]):
+                raise absent
         try:
             manifest = self._here.manifests.get(digest)
         except BlobNotFound:
@@ -118,6 +125,15 @@ class LocalArtifacts(LocalSearch):
         if not len(manifest):
             raise EmptyArtifact("the artifact has no files; add some before logging it")
         return manifest
+
+    def _check_present(self, session: Session, digest: digests.Digest, manifest: Manifest) -> None:
+        """Blobs that a push found in the store may have been collected since; a version never names what isn't there,
+        nor what its caller never had."""
+        if absent := self._here.unknown(session, {digest, *manifest.blobs}):
+            raise BlobsMissing(
+                f"{len(absent)} of the files are not in the store (any more); push them and log again",
+                digests=[digests.format(digest) for digest in absent],
+            )
 
     def _move_all(
         self,
@@ -128,6 +144,7 @@ class LocalArtifacts(LocalSearch):
         at: datetime,
     ) -> bool:
         moved = False
+        self._here.check_aliases(session, found, *(alias for alias in wanted if alias != names.LATEST))
         for alias in dict.fromkeys(wanted):
             if alias != names.LATEST:
                 mover = self._here.mover("logged", at)
@@ -138,8 +155,8 @@ class LocalArtifacts(LocalSearch):
         if role is not None:
             names.check_name(role, "role")
         with self._here.database.begin() as session:
-            run = runs.get(session, run_id, running=True, locked=True)
-            placed = self._here.resolve(session, ref)
+            run = self._here.run(session, run_id, running=True, locked=True)
+            placed = self._here.resolve(session, ref, needs="read")
             edges.record(session, run.id, placed.id, output=False, role=role, at=clock.now())
         return placed.version
 
@@ -150,6 +167,11 @@ class LocalArtifacts(LocalSearch):
             return self._here.resolve(session, ref, at=at).version
 
     def manifest(self, digest: str) -> Manifest:
+        if self._here.served:
+            with self._here.database.read() as session:
+                self._here.sight(session)
+                if self._here.unknown(session, [digests.parse(digest)]):
+                    raise BlobNotFound(f"the store does not hold {digest}")
         return self._here.manifests.stored(digest)
 
     def list_collections(
@@ -163,14 +185,23 @@ class LocalArtifacts(LocalSearch):
     ) -> list[Collection]:
         names.check_limit(limit)
         last = None if after is None else _place(after)
+        found: list[Collection] = []
         with self._here.database.read() as session:
-            return collections.list_all(
-                session, self._here.entity, project, type=type, deleted=deleted, limit=limit, after=last
-            )
+            seen, entity = self._here.sight(session), self._here.entity
+            while True:  # a page may hold some that the caller doesn't see
+                page = collections.list_all(
+                    session, entity, project, type=type, deleted=deleted, limit=limit, after=last
+                )
+                found += [one for one in page if seen.collection(one.entity, one.project, one.name)]
+                if limit is None or len(page) < limit or len(found) >= limit:
+                    return found[:limit]
+                last = (page[-1].project, page[-1].name)
 
     def list_types(self, *, project: str | None = None) -> list[str]:
         with self._here.database.read() as session:
-            return collections.list_types(session, self._here.entity, project)
+            seen, entity = self._here.sight(session), self._here.entity
+            found = collections.list_types(session, entity, project)
+            return sorted({type_ for place, type_ in found if seen.project(entity, place)})
 
     def list_versions(
         self, collection: str, *, deleted: bool = False, limit: int | None = None, after: str | None = None
@@ -188,15 +219,19 @@ class LocalArtifacts(LocalSearch):
         if expected is not None and expected != aliases.NOWHERE:
             names.parse_number(expected)
         with self._here.database.begin() as session:
-            placed = self._here.hold(session, ref)
+            placed = self._here.hold(session, ref, needs="write")
             found, number = versions.collection_of(placed), placed.version.number
+            self._here.check_aliases(session, found, alias)
+            self._note_move(session, found, alias, number)
             aliases.move(session, found, alias, number, self._here.mover(why), expected=expected)
         return replace(placed.version, aliases=tuple(sorted({*placed.version.aliases, alias})))
 
     def remove_alias(self, ref: str, *, why: str = "") -> Version:
         parsed = _alias_ref(ref)
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed, locked=True)
+            found = self._here.collection(session, parsed, locked=True, needs="write")
+            self._here.check_aliases(session, found, parsed.alias or "")
+            self._note_move(session, found, parsed.alias or "", None)
             number = aliases.remove(session, found, parsed.alias or "", self._here.mover(why))
             return versions.get(session, found, number, deleted=True).version
 
@@ -204,15 +239,24 @@ class LocalArtifacts(LocalSearch):
         parsed = _alias_ref(ref)
         alias = parsed.alias or ""
         with self._here.database.begin() as session:
-            found = self._here.collection(session, parsed, locked=True)
+            found = self._here.collection(session, parsed, locked=True, needs="write")
+            self._here.check_aliases(session, found, alias)
             if aliases.stands(session, found, alias) is None:
                 raise AliasNotFound(f"{found.name} has no alias {alias!r} to roll back")
             number = aliases.before_now(aliases.events(session, found, alias))
             if number is None:
                 raise AliasNotFound(f"nothing stood at {found.name}:{alias} before; promote a version instead")
             versions.get(session, found, number)
+            self._note_move(session, found, alias, number)
             aliases.move(session, found, alias, number, self._here.mover(why), kind="rollback")
             return versions.get(session, found, number).version
+
+    def _note_move(self, session: Session, found: collections.Found, alias: str, to: int | None) -> None:
+        """Where the alias stood and stands, for the record."""
+        if self._here.served:
+            stood = aliases.stands(session, found, alias)
+            numbers = [None if number is None else names.format_number(number) for number in (stood, to)]
+            self._here.note({alias: numbers[0]}, {alias: numbers[1]})
 
     def list_alias_events(self, ref: str, *, limit: int | None = None, after: str | None = None) -> list[AliasEvent]:
         parsed = parse_ref(ref)
@@ -254,6 +298,7 @@ class LocalArtifacts(LocalSearch):
             values["hold"] = check_text(hold, "hold") or None
         with self._here.database.begin() as session:
             placed = self._here.resolve(session, ref)
+            self._here.note({key: getattr(placed.version, key) for key in values}, values)
             if values:
                 versions.change(session, placed.id, values)
             return self._here.resolve(session, placed.version.ref).version
@@ -278,6 +323,7 @@ class LocalArtifacts(LocalSearch):
         at = clock.now()
         for p in standing:
             found = self._here.collection(session, parse_ref(p.version.ref))
+            self._here.check_aliases(session, found, *p.version.aliases)
             for alias in p.version.aliases:
                 aliases.remove(session, found, alias, self._here.mover("version deleted", at))
             if p.version.linked:
@@ -317,8 +363,10 @@ class LocalArtifacts(LocalSearch):
         if goal.project != REGISTRY or goal.pinned or goal.alias:
             raise InvalidRef(f"{target!r} is no place to link to; write registry/<collection>")
         with self._here.database.begin() as session:
-            placed = self._here.hold(session, ref)
+            placed = self._here.hold(session, ref, needs="read")
             at = clock.now()
+            if not self._here.check(session, self._here.entity, REGISTRY, goal.collection):
+                self._here.check_new(session, self._here.entity, REGISTRY, goal.collection)
             found = collections.get_or_add(
                 session, self._here.entity, REGISTRY, goal.collection, placed.version.type, at=at
             )
@@ -332,6 +380,7 @@ class LocalArtifacts(LocalSearch):
             if not placed.version.linked:
                 raise InvalidRef(f"{ref} is no link; name it as registry/<collection>:<version or alias>")
             found = self._here.collection(session, parse_ref(placed.version.ref))
+            self._here.check_aliases(session, found, *placed.version.aliases)
             at = clock.now()
             for alias in placed.version.aliases:
                 aliases.remove(session, found, alias, self._here.mover("unlinked", at))
@@ -340,34 +389,8 @@ class LocalArtifacts(LocalSearch):
 
     def list_links(self, ref: str) -> list[Link]:
         with self._here.database.read() as session:
-            return links.of_version(session, self._here.resolve(session, ref).id)
-
-    # ---- comparing and searching -----------------------------------------------------------------------------
-
-    def diff(self, before: str, after: str) -> Difference:
-        old, new = self.resolve(before), self.resolve(after)
-        left, right = self.manifest(old.digest).by_path, self.manifest(new.digest).by_path
-        changes = [EntryChange(path, "removed", entry.size) for path, entry in left.items() if path not in right]
-        changes += [EntryChange(path, "added", None, entry.size) for path, entry in right.items() if path not in left]
-        common = [path for path in left if path in right]
-        changed = [path for path in common if left[path][1:] != right[path][1:]]
-        changes += [EntryChange(path, "changed", left[path].size, right[path].size) for path in changed]
-        return Difference(
-            old,
-            new,
-            tuple(sorted(changes, key=lambda c: c.path)),
-            len(common) - len(changed),
-            _compared(old.metadata, new.metadata),
-        )
-
-
-def _check_present(session: Session, digest: digests.Digest, manifest: Manifest) -> None:
-    """Blobs that a push found in the store may have been collected since; a version never names what isn't there."""
-    if absent := index.missing(session, {digest, *manifest.blobs}):
-        raise BlobsMissing(
-            f"{len(absent)} of the files are not in the store (any more); push them and log again",
-            digests=[digests.format(digest) for digest in absent],
-        )
+            found, seen = links.of_version(session, self._here.resolve(session, ref).id), self._here.sight(session)
+            return [link for link in found if seen.ref(link.ref)]
 
 
 def _alias_ref(text: str) -> Ref:
@@ -389,9 +412,3 @@ def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
     if isinstance(tags, str):
         raise InvalidArgument("tags are a list of texts, not one text")
     return tuple(dict.fromkeys(names.check_name(tag, "tag") for tag in tags))
-
-
-def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    left, right = flatten(before), flatten(after)
-    keys = sorted(left.keys() | right.keys())
-    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
+from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
+
+if TYPE_CHECKING:
+    from lineal.access.model import Caller
+    from lineal.backend.local.served import ServedBackend
 
 
 class LocalBackend(Backend):
@@ -21,14 +26,37 @@ class LocalBackend(Backend):
         self.blobs = context.blobs
         self.context = context
 
-    def seen_by(self, **who: Any) -> LocalBackend:
-        """The same store as another sees it: fields of `Context`. Closing it is the original's business."""
-        return LocalBackend(replace(self.context, **who), url=self.url)
+    def served_to(
+        self, caller: Caller | None, *, entity: str, project: str | None, host: str, user: str
+    ) -> ServedBackend:
+        """The same store as a server's caller sees it; closing it is the original's business.
+
+        Without a caller, who may be nobody only where the store has no users, everything is allowed to `user`.
+        """
+        from lineal.backend.local import guard
+        from lineal.backend.local.served import ServedBackend
+
+        who = caller.name if caller else user
+        context = replace(
+            self.context,
+            database=self.context.database.recorded(guard.recorder(caller, who)),
+            entity=entity,
+            project=project,
+            user=who,
+            host=host,
+            served=True,
+            caller=caller,
+        )
+        return ServedBackend(context, url=self.url)
 
     def check(self) -> None:
-        """Does nothing where the store can be read. Raises unavailable.*, corrupt.*."""
-        with self.context.database.read():
-            pass
+        """Does nothing where rows and bytes can be read. Raises unavailable.*, corrupt.*."""
+        self.context.database.ping()
+        self.blobs.store.ping()
+
+    def connections(self) -> int:
+        """How many connections to the rows are in use now."""
+        return self.context.database.in_use()
 
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
@@ -55,6 +83,12 @@ class LocalBackend(Backend):
         from lineal.backend.local.upkeep import LocalStores
 
         return LocalStores(self.context)
+
+    @cached_property
+    def access(self) -> Access:  # type: ignore[override]
+        from lineal.backend.local.access import LocalAccess
+
+        return LocalAccess(self.context)
 
     def close(self) -> None:
         self.context.database.close()

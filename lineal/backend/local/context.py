@@ -7,11 +7,18 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineal.backend.local.again import repeating
 from lineal.core import clock
-from lineal.core.errors import CorruptManifest, DigestMismatch, InvalidManifest, VersionNotFound
+from lineal.core.errors import (
+    CollectionNotFound,
+    CorruptManifest,
+    DigestMismatch,
+    InvalidManifest,
+    RoleTooSmall,
+    VersionNotFound,
+)
 from lineal.core.metadata import check_text
 from lineal.core.names import Ref, parse_ref
 from lineal.core.settings import DEFAULT_PROJECT
@@ -24,9 +31,12 @@ from lineal.storage.manifest import Manifest
 
 if TYPE_CHECKING:  # loaded when a ref is first looked up: a process that only logs needs none of it
     from lineal.access.model import Caller
+    from lineal.access.roles import Permission
+    from lineal.access.sight import Sight
     from lineal.registry import collections
     from lineal.registry.aliases import Mover
     from lineal.registry.versions import Placed
+    from lineal.tracking.runs import Started
 
 _KEPT_ENTRIES = 200_000
 
@@ -42,7 +52,8 @@ class Context:
     user: str
     host: str
     manifests: Manifests
-    caller: Caller | None = None  # None: opened by folder or database, where everything is allowed
+    served: bool = False  # by a server, so that what is done is an act of the caller's
+    caller: Caller | None = None  # None: everything is allowed, since nobody was made a user, or by who opened it
 
     def mover(self, why: str = "", at: datetime | None = None) -> Mover:
         from lineal.registry.aliases import Mover
@@ -54,26 +65,47 @@ class Context:
         return given or self.project or DEFAULT_PROJECT
 
     def collection(
-        self, session: Session, ref: Ref, *, deleted: bool = False, locked: bool = False
+        self,
+        session: Session,
+        ref: Ref,
+        *,
+        deleted: bool = False,
+        locked: bool = False,
+        needs: Permission | None = None,
     ) -> collections.Found:
-        """The collection of `ref`, with the defaults standing in, its row locked if asked."""
+        """The collection of `ref`, with the defaults standing in, its row locked if asked; one that the caller may
+        use as the act, or `needs`, takes."""
         from lineal.registry import collections
 
-        return collections.get(session, ref, entity=self.entity, project=self.project, deleted=deleted, locked=locked)
+        seen = None if self._sees_all else self.sight(session).collection
+        found = collections.get(
+            session, ref, entity=self.entity, project=self.project, deleted=deleted, locked=locked, seen=seen
+        )
+        if not self.check(session, found.entity, found.project, found.name, needs=needs):
+            raise CollectionNotFound(f"there is no collection {found.name!r} in {found.entity}/{found.project}")
+        return found
 
-    def hold(self, session: Session, text: str) -> Placed:
+    def hold(self, session: Session, text: str, *, needs: Permission | None = None) -> Placed:
         """The version that the ref names, the row of the collection that it is in locked, so that it stays there."""
         from lineal.registry import collections
 
-        placed = self.resolve(session, text)
+        placed = self.resolve(session, text, needs=needs)
         while collections.hold(session, [placed.collection_id]):
-            again = self.resolve(session, text)
+            again = self.resolve(session, text, needs=needs)
             if again.collection_id == placed.collection_id:
                 return again
             placed = again
         return placed
 
-    def resolve(self, session: Session, text: str, *, at: datetime | None = None, deleted: bool = False) -> Placed:
+    def resolve(
+        self,
+        session: Session,
+        text: str,
+        *,
+        at: datetime | None = None,
+        deleted: bool = False,
+        needs: Permission | None = None,
+    ) -> Placed:
         """The version that the ref names, now or then; with `deleted`, a number may name a tombstone."""
         from lineal.registry import aliases, versions
 
@@ -82,8 +114,13 @@ class Context:
         if at is None and project is not None and ref.digest_prefix is None:
             placed = versions.find(session, ref, entity=ref.entity or self.entity, project=project)
             if placed is not None:
+                seen = placed.version
+                if not self.check(session, seen.entity, seen.project, seen.collection, needs=needs):
+                    raise CollectionNotFound(
+                        f"there is no collection {seen.collection!r} in {seen.entity}/{seen.project}"
+                    )
                 return placed
-        found = self.collection(session, ref, deleted=deleted or at is not None)
+        found = self.collection(session, ref, deleted=deleted or at is not None, needs=needs)
         if deleted and ref.number is not None:
             return versions.get(session, found, ref.number, deleted=True)
         if at is None or ref.pinned:
@@ -95,6 +132,82 @@ class Context:
         if number is None:
             raise VersionNotFound(f"nothing stood at {text} on {clock.format_time(at)}")
         return versions.get(session, found, number, deleted=True)
+
+    def run(
+        self,
+        session: Session,
+        run_id: str,
+        *,
+        running: bool = False,
+        locked: bool = False,
+        needs: Permission | None = None,
+    ) -> Started:
+        """The run with that id, as `tracking.runs.get` has it; one that the caller may use so."""
+        from lineal.tracking import runs
+
+        found = runs.get(session, run_id, locked=locked)
+        if not self.check(session, found.run.entity, found.run.project, subject=f"run:{run_id}", needs=needs):
+            raise runs.absent(run_id)
+        return runs.check_running(found) if running else found
+
+    # ---- what the caller may do; all, where a store was opened by its folder or database ---------------------
+
+    @property
+    def _sees_all(self) -> bool:
+        return self.caller is None or self.caller.admin
+
+    def check(self, session: Session, entity: str, project: str, collection: str = "", **more: Any) -> bool:
+        """As `guard.check` for the caller; without one nothing is asked."""
+        if not self.served:
+            return True
+        from lineal.backend.local import guard
+
+        return guard.check(session, self.caller, entity, project, collection, **more)
+
+    def check_new(self, session: Session, entity: str, project: str, subject: str) -> None:
+        """Refuses a caller who may not make the subject in the project, be that there or not. Raises forbidden.*."""
+        if not self.check(session, entity, project, subject=subject):
+            who = self.caller.name if self.caller else self.user
+            raise RoleTooSmall(f"{who} may make nothing in {entity}/{project}; ask an admin of it")
+
+    def check_server(self) -> None:
+        """Refuses a caller who doesn't administer the server. Raises forbidden.*."""
+        if self.served:
+            from lineal.backend.local import guard
+
+            guard.check_server(self.caller)
+
+    def check_aliases(self, session: Session, found: collections.Found, *aliases: str) -> None:
+        """Refuses a caller who may not move these aliases. Raises forbidden.*."""
+        if self.caller is not None:
+            from lineal.backend.local import guard
+
+            guard.check_aliases(session, self.caller, found.entity, found.project, found.name, *aliases)
+
+    def sight(self, session: Session) -> Sight:
+        """What the caller may see of lists and walks."""
+        from lineal.access import sight
+
+        if self.served:
+            from lineal.backend.local import guard
+
+            guard.note_look(self.caller)
+        return sight.of(session, self.caller)
+
+    def unknown(self, session: Session, digests_: Collection[Digest]) -> set[Digest]:
+        """Those that the store lacks, or that the caller can't know to be there."""
+        if self._sees_all:
+            return index.missing(session, digests_)
+        from lineal.backend.local import holding
+
+        return holding.unknown(session, self, digests_)
+
+    def note(self, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None = None) -> None:
+        """What the act under way changes, for the record."""
+        if self.served:
+            from lineal.backend.local import guard
+
+            guard.note(before, after)
 
 
 class LocalBlobs:

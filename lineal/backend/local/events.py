@@ -12,7 +12,7 @@ from lineal.core.errors import BlobNotFound, InvalidArgument
 from lineal.core.names import texts
 from lineal.core.plain import plain
 from lineal.db.session import Session
-from lineal.tracking import alerts, rows, runs, streams
+from lineal.tracking import alerts, rows, streams
 from lineal.tracking.arrays import numbers_in, of_flags
 from lineal.tracking.cursors import Cursor, Place, format_cursor, parse_cursor
 from lineal.tracking.model import STREAMS, Event, EventKind, Events, Run, Stream
@@ -68,7 +68,7 @@ class LocalEvents(LocalHistory):
     def _look(self, run_id: str, asked: list[Any], keys: frozenset[str] | None, last: int | None, told: _Told) -> Run:
         cursor = told.cursor
         with self._here.database.read() as session:
-            started = runs.get(session, run_id)
+            started = self._here.run(session, run_id)
             seen = {stream: self._seen(session, run_id, stream, cursor.places.get(stream)) for stream in asked}
             said = alerts.list_new(session, started.id, after=cursor.alert)
         for stream, found in seen.items():
@@ -83,7 +83,7 @@ class LocalEvents(LocalHistory):
         return started.run
 
     def _seen(self, session: Session, run_id: str, stream: Stream, place: Place | None) -> _Seen:
-        started = runs.get(session, run_id)
+        started = self._here.run(session, run_id)
         if place is not None and place.step is None and place.era == started.era:
             parts = streams.list_parts(session, started.id, stream)
             if max((part.id for part in parts), default=0) <= place.part:  # as it nearly always is

@@ -11,7 +11,7 @@ from lineal.backend.port_runs import Row, Runs
 from lineal.core.errors import BlobNotFound, InvalidArgument
 from lineal.core.names import check_limit
 from lineal.db.session import Session
-from lineal.tracking import runs, streams
+from lineal.tracking import streams
 from lineal.tracking.arrays import numbers_in, of_numbers
 from lineal.tracking.model import Samples, Stream
 from lineal.tracking.runs import Started
@@ -156,7 +156,7 @@ class LocalHistory(Runs):
             return self._recorded(session, run_id, stream)
 
     def _recorded(self, session: Session, run_id: str, stream: Stream) -> Recorded:
-        started = runs.get(session, run_id)
+        started = self._here.run(session, run_id)
         parts = streams.list_parts(session, started.id, stream)
         parts.sort(key=lambda part: (part.era, -part.level, part.id))
         return Recorded(started, parts, streams.list_chunks(session, started.id, stream))

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from lineal.backend.local import subgraph
 from lineal.backend.local.again import repeating_operations
-from lineal.backend.local.artifact_search import holds
 from lineal.backend.local.context import Context
+from lineal.backend.local.finding import holds
 from lineal.backend.local.subgraph import Rows, Start
 from lineal.backend.local.upkeep import verify_blobs
 from lineal.backend.port import Lineage
@@ -46,11 +46,16 @@ class LocalLineage(Lineage):
     def graph(self, subject: str, *, direction: Direction = "both", depth: int | None = None) -> Graph:
         with self._here.database.read() as session:
             start = self._start(session, subject)
-            return subgraph.graph(subgraph.find_rows(session, start, direction, depth), start)
+            rows, seen = subgraph.find_rows(session, start, direction, depth), self._here.sight(session)
+            return subgraph.graph(rows, start, seen.has)
 
     def reach(self, subject: str, *, up: bool = True, depth: int | None = None) -> list[str]:
         with self._here.database.read() as session:
-            start = self._start(session, subject)
+            start, seen = self._start(session, subject), self._here.sight(session)
+            if not seen.everything:
+                rows = subgraph.find_rows(session, start, "up" if up else "down", depth)
+                shown = subgraph.graph(subgraph.visible(rows, seen.has), start)
+                return [node.id for node in shown.nodes if not node.focus]
             if start.versions:
                 return walks.reach_names(session, version=start.versions[0], up=up, depth=depth)
             return walks.names(session, walks.reach(session, runs=start.runs, up=up, depth=depth))
@@ -59,28 +64,29 @@ class LocalLineage(Lineage):
         with self._here.database.read() as session:
             placed = self._here.resolve(session, ref, deleted=True)
             users = {edge.run for edge in edges.of_version(session, placed.id) if not edge.output}
-            found = runs.list_by_id(session, users).values()
-        return sorted(found, key=lambda run: run.created_at)
+            found, seen = runs.list_by_id(session, users).values(), self._here.sight(session)
+        return sorted(filter(seen.has, found), key=lambda run: run.created_at)
 
     def artifacts_of(self, run_id: str, *, output: bool) -> list[Version]:
         with self._here.database.read() as session:
-            run = runs.get(session, run_id)
+            run = self._here.run(session, run_id)
             touched = {edge.version for edge in edges.of_run(session, run.id) if edge.output == output}
-            found = versions.list_by_id(session, touched).values()
-        return sorted(found, key=lambda version: version.ref)
+            found, seen = versions.list_by_id(session, touched).values(), self._here.sight(session)
+        return sorted(filter(seen.has, found), key=lambda version: version.ref)
 
     def audit(self, ref: str, *, verify: bool = False) -> Audit:
         with self._here.database.read() as session:
             placed = self._here.resolve(session, ref, deleted=True)
             start = Start((placed.id,), ())
-            rows = subgraph.find_rows(session, start, "up", None)
+            every, seen = subgraph.find_rows(session, start, "up", None), self._here.sight(session)
             promotions = self._promotions(session, placed)
+        rows = subgraph.visible(every, seen.has)
         order = subgraph.causes_first(rows)
         facts = {id_: self._facts(version) for id_, version in rows.versions.items()}
         others = [facts[id_] for is_run, id_ in order if not is_run and id_ != placed.id]
         ordered = [*others, facts[placed.id]]  # a cycle may have put the subject before its causes
         run_facts = [_run_facts(rows, id_) for is_run, id_ in order if is_run]
-        made = {edge.version for edge in rows.edges if edge.output}
+        made = {edge.version for edge in every.edges if edge.output}
         raw = tuple(facts[id_].ref for is_run, id_ in order if not is_run and id_ not in made)
         checked = self._verify([rows.versions[id_] for is_run, id_ in order if not is_run]) if verify else None
         return Audit(
@@ -92,8 +98,9 @@ class LocalLineage(Lineage):
             findings=tuple(
                 _findings(ordered, run_facts, self._unchecked(rows), set(raw), _purged(rows), rows.truncated)
             )
-            + tuple(checked.problems if checked else self._damaged(rows)),
-            graph=subgraph.graph(rows, start),
+            + tuple(checked.problems if checked else self._damaged(rows))
+            + tuple(_hidden(every, rows)),
+            graph=subgraph.graph(every, start, seen.has),
             made_at=clock.now(),
             made_by=f"{self._here.user}@{self._here.host}",
             verification=checked,
@@ -103,11 +110,13 @@ class LocalLineage(Lineage):
         subjects = self._holding(subject)
         with self._here.database.read() as session:
             start = Start(tuple(subjects), ())
-            rows = subgraph.find_rows(session, start, "down", None)
+            every, seen = subgraph.find_rows(session, start, "down", None), self._here.sight(session)
+            rows = subgraph.visible(every, seen.has)
             linked = [
                 (version.ref, link.ref)
                 for id_, version in rows.versions.items()
                 for link in links.of_version(session, id_)
+                if seen.ref(link.ref)
             ]
             standing = self._standing(session, rows.versions)
         order = subgraph.causes_first(rows)
@@ -119,7 +128,7 @@ class LocalLineage(Lineage):
             runs=tuple(_run_facts(rows, id_) for is_run, id_ in order if is_run),
             links=tuple(sorted(linked)),
             standing=standing,
-            graph=subgraph.graph(rows, start),
+            graph=subgraph.graph(every, start, seen.has),
             made_at=clock.now(),
         )
 
@@ -127,7 +136,7 @@ class LocalLineage(Lineage):
 
     def _start(self, session: Session, subject: str) -> Start:
         if subject.startswith(RUN_PREFIX):
-            return Start((), (runs.get(session, subject.removeprefix(RUN_PREFIX)).id,))
+            return Start((), (self._here.run(session, subject.removeprefix(RUN_PREFIX)).id,))
         return Start((self._here.resolve(session, subject, deleted=True).id,), ())
 
     def _holding(self, subject: str) -> dict[int, Version]:
@@ -140,7 +149,8 @@ class LocalLineage(Lineage):
             with self._here.database.read() as session:
                 return versions.list_by_id(session, [self._here.resolve(session, subject, deleted=True).id])
         with self._here.database.read() as session:
-            every = versions.list_everywhere(session)
+            seen = self._here.sight(session)
+            every = [placed for placed in versions.list_everywhere(session) if seen.has(placed.version)]
         found = {
             placed.id: placed.version
             for placed in every
@@ -224,9 +234,11 @@ class LocalLineage(Lineage):
     def _shown(self, session: Session, id_: int) -> list[tuple[Found, set[int]]]:
         """The collections that show the version, or did, each with the numbers it had there."""
         shown: dict[str, set[int]] = {}
-        for seen in versions.places_of(session, id_, unlinked=True):
-            shown.setdefault(seen.version.ref.rpartition(":")[0], set()).add(seen.version.number)
-        return [(self._here.collection(session, parse_ref(ref), deleted=True), shown[ref]) for ref in shown]
+        for placed in versions.places_of(session, id_, unlinked=True):
+            shown.setdefault(placed.version.ref.rpartition(":")[0], set()).add(placed.version.number)
+        seen = self._here.sight(session)
+        visible = {ref: numbers for ref, numbers in shown.items() if seen.ref(ref)}
+        return [(self._here.collection(session, parse_ref(ref), deleted=True), visible[ref]) for ref in visible]
 
     def _standing(self, session: Session, found: Mapping[int, Version]) -> tuple[Standing, ...]:
         standing = []
@@ -282,6 +294,13 @@ def _run_facts(rows: Rows, id_: int) -> RunFacts:
         parent=run.parent,
         parent_step=run.parent_step,
     )
+
+
+def _hidden(every: Rows, rows: Rows) -> Iterator[Finding]:
+    """What the report doesn't show, since whoever asks may not read it."""
+    count = len(every.versions) + len(every.runs) - len(rows.versions) - len(rows.runs)
+    if count:
+        yield Finding("hidden", "", f"{count} versions and runs lie in projects that you may not read")
 
 
 def _purged(rows: Rows) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lineal.access import holders
 from lineal.backend.local.history import LocalHistory, Recorded, last_values
 from lineal.core import clock
 from lineal.core.errors import BlobNotFound, BlobsMissing, CorruptRows, InvalidArgument, InvalidMetadata, RunExists
@@ -48,6 +49,8 @@ class LocalRecord(LocalHistory):
             try:
                 with self._here.database.begin() as session:
                     started = runs.heard(session, run_id, locked=True)
+                    if not self._here.check(session, started.entity, started.project):
+                        raise runs.absent(run_id)
                     new = streams.take(session, started.id, writer, seq)
                     if new:
                         for stream, data in batch.rows.items():
@@ -67,7 +70,10 @@ class LocalRecord(LocalHistory):
     def last_seq(self, run_id: str, writer: str) -> int:
         with self._here.database.read() as session:
             found = runs.find(session, run_id)
-            return -1 if found is None else streams.last_seq(session, found.id, writer)
+            if found is None or not self._here.check(session, found.run.entity, found.run.project):
+                self._here.sight(session)
+                return -1
+            return streams.last_seq(session, found.id, writer)
 
     def _fold(self, run_id: str, stream: Stream, size_bytes: int, chunk: Chunk) -> _Fold | None:
         """The file of the rows that came in before and of `chunk`, where there are enough of them for one."""
@@ -125,7 +131,7 @@ class LocalRecord(LocalHistory):
         if columns:
             runs.change_row(session, id_, columns)
         if batch.files:
-            if missing := index.missing(session, [digests.parse(file.digest) for file in batch.files]):
+            if missing := self._here.unknown(session, [digests.parse(file.digest) for file in batch.files]):
                 raise BlobsMissing(
                     f"{len(missing)} files of the batch are not in the store (any more); push them again"
                 )
@@ -241,6 +247,7 @@ class LocalRecord(LocalHistory):
             dead = streams.unreferenced(session, gone)
             keys = {place.key for place in index.find(session, dead).values()}
             index.forget(session, dead)
+            holders.forget(session, dead)
             index.forget_objects(session, keys)
         for key in keys:
             self._here.blobs.store.delete(key)
@@ -253,7 +260,7 @@ class LocalRecord(LocalHistory):
             check_name(writer, "writer")
         before = self.list_keys(run_id)
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id, locked=True)
+            started = self._here.run(session, run_id, locked=True)
             if writer is None or streams.take(session, started.id, writer, 0):
                 runs.rewind(session, started, step, at=clock.now())
             elif streams.last_seq(session, started.id, writer) > 0:
@@ -267,8 +274,8 @@ class LocalRecord(LocalHistory):
             raise InvalidArgument(f"run {run_id} can't be forked from itself; fork into a new run")
         while True:
             with self._here.database.read() as session:
-                child = runs.get(session, run_id)
-                runs.get(session, parent)
+                child = self._here.run(session, run_id)
+                self._here.run(session, parent, needs="read")
                 if _is_fork(session, child, parent, step):
                     return child.run
             try:

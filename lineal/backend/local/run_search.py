@@ -38,9 +38,9 @@ class LocalRunSearch(Runs):
         if not 0 <= limit <= MAX_LIMIT:
             raise InvalidArgument(f"a page has 0 to {MAX_LIMIT:,} runs, not {limit}")
         at = clock.now()
-        question = Question(filters_.parse(filters), at, project, entity)
-        by = filters_.parse_order(order)
+        where, by = filters_.parse(filters), filters_.parse_order(order)
         with self._here.database.read() as session:
+            question = Question(where, at, project, entity, self._here.sight(session).where)
             found = search.find(session, question, by, limit=limit, after=after) if limit else search.NONE
             known = runs.list_by_id(session, found.ids, at=at)
             total = search.count(session, question) if count else None
@@ -51,22 +51,23 @@ class LocalRunSearch(Runs):
         from lineal.tracking import search
 
         with self._here.database.read() as session:
+            seen = self._here.sight(session)
             every = search.list_projects(session, entity) | collections.list_projects(session, entity)
-        return sorted(every - {REGISTRY})
+        return sorted({project for of, project in every if seen.project(of, project)} - {REGISTRY})
 
     def list_files(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[RunFile]:
         check_limit(limit)
         with self._here.database.read() as session:
-            return streams.list_files(session, runs.get(session, run_id).id, limit=limit, after=after)
+            return streams.list_files(session, self._here.run(session, run_id).id, limit=limit, after=after)
 
     def list_alerts(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Alert]:
         check_limit(limit)
         with self._here.database.read() as session:
-            return alerts.list_of(session, runs.get(session, run_id).id, limit=limit, after=after)
+            return alerts.list_of(session, self._here.run(session, run_id).id, limit=limit, after=after)
 
     def delete(self, run_id: str) -> Run:
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id, locked=True)
+            started = self._here.run(session, run_id, locked=True)
             if made := sum(edge.output for edge in edges.of_run(session, started.id)):
                 raise RunInUse(f"run {run_id} made {made} version(s), whose record needs it; it stays")
             if forks := runs.children(session, started.id):

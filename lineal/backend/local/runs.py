@@ -64,7 +64,10 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
             notes=check_text(notes, "notes"),
         )
         with self._here.database.begin() as session:
+            self._here.check_new(session, run.entity, run.project, f"run:{run_id}")
             found = runs.find(session, run_id, locked=True)
+            if found is not None and not self._here.check(session, found.run.entity, found.run.project):
+                raise RunExists(f"the id {run_id} is taken; give the run another one")
             if found is None:
                 if resume == "must":
                     raise RunNotFound(f"there is no run {run_id[:80]!r} to resume")
@@ -117,9 +120,10 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
         except (CorruptRows, BlobNotFound):  # a run ends even if not all of its rows can be read any more
             pass
         with self._here.database.begin() as session:
-            begun = runs.get(session, run_id, locked=True).run.created_at  # a clock may have gone back meanwhile
+            begun = self._here.run(session, run_id, locked=True).run.created_at
+            at = max(ended, begun)  # a clock may have gone back meanwhile
             told = check_text(message, "message")
-            runs.finish(session, run_id, state, at=max(ended, begun), exit_code=exit_code, message=told)
+            runs.finish(session, run_id, state, at=at, exit_code=exit_code, message=told)
             return runs.get(session, run_id).run
 
     def change(
@@ -150,7 +154,8 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
         if summary is not None:
             new["summary"] = check_metadata(summary, "summary", finite=False, max_bytes=MAX_SUMMARY_BYTES)
         with self._here.database.begin() as session:
-            started = runs.get(session, run_id, locked=True)
+            started = self._here.run(session, run_id, locked=True)
+            self._here.note({key: getattr(started.run, key) for key in new})
             if new:
                 runs.change(session, run_id, new)
             for kind in ("config", "summary"):
@@ -160,11 +165,11 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
 
     def get(self, run_id: str) -> Run:
         with self._here.database.read() as session:
-            return runs.get(session, run_id).run
+            return self._here.run(session, run_id).run
 
     def stop(self, run_id: str) -> Run:
         with self._here.database.begin() as session:
-            runs.get(session, run_id, running=True, locked=True)
+            self._here.run(session, run_id, running=True, locked=True)
             runs.change(session, run_id, {"stop_asked_by": self._here.user})
             return runs.get(session, run_id).run
 

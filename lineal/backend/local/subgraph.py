@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from lineal.db.session import Session
@@ -64,6 +64,24 @@ def find_rows(session: Session, start: Start, direction: Direction, depth: int |
     )
 
 
+def visible(rows: Rows, seen: Callable[[Version | Run], bool]) -> Rows:
+    """The rows without the nodes that aren't seen."""
+    shown_versions = {id_: version for id_, version in rows.versions.items() if seen(version)}
+    shown_runs = {id_: run for id_, run in rows.runs.items() if seen(run)}
+    return Rows(
+        shown_versions,
+        shown_runs,
+        tuple(e for e in rows.edges if e.run in shown_runs and e.version in shown_versions),
+        tuple(pair for pair in rows.forks if shown_runs.keys() >= set(pair)),
+        {
+            node: depth
+            for node, depth in rows.depths.items()
+            if node[1] in (shown_runs if node[0] else shown_versions)
+        },
+        rows.truncated,
+    )
+
+
 def _depths(
     start: Start, between: Collection[RowEdge], forks: Collection[tuple[int, int]]
 ) -> dict[tuple[bool, int], int]:
@@ -120,17 +138,21 @@ def causes_first(rows: Rows) -> list[tuple[bool, int]]:
     return list(order)
 
 
-def graph(rows: Rows, start: Start) -> Graph:
-    """The rows as a graph for faces, those of the start in focus."""
+def graph(rows: Rows, start: Start, seen: Callable[[Version | Run], bool] = lambda _: True) -> Graph:
+    """The rows as a graph for faces, those of the start in focus; what isn't `seen` is a node without a name."""
     first = {(False, id_) for id_ in start.versions} | {(True, id_) for id_ in start.runs}
-    names = {(False, id_): f"version:{version.ref}" for id_, version in rows.versions.items()}
-    names |= {(True, id_): f"run:{run.id}" for id_, run in rows.runs.items()}
-    nodes = [
-        _run_node(rows.runs[id_], depth, (True, id_) in first)
-        if is_run
-        else _version_node(rows.versions[id_], depth, (False, id_) in first)
-        for (is_run, id_), depth in rows.depths.items()
-    ]
+    names: dict[tuple[bool, int], str] = {}
+    nodes: list[Node] = []
+    for (is_run, id_), depth in rows.depths.items():
+        record = rows.runs[id_] if is_run else rows.versions[id_]
+        if not seen(record):
+            node = Node(f"hidden:{len(nodes)}", "run" if is_run else "version", "private", depth=depth)
+        elif isinstance(record, Run):
+            node = _run_node(record, depth, (True, id_) in first)
+        else:
+            node = _version_node(record, depth, (False, id_) in first)
+        names[is_run, id_] = node.id
+        nodes.append(node)
     drawn = {
         Edge(names[True, e.run], names[False, e.version], e.role)
         if e.output

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from lineal.access import holders
 from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.context import Context
 from lineal.backend.port import Check, GcPlan, Problem, Stores
@@ -36,9 +37,11 @@ class LocalStores(Stores):
     # ---- gc --------------------------------------------------------------------------------------------------
 
     def plan_gc(self, *, grace_s: int = 86_400) -> GcPlan:
+        self._here.check_server()
         return self._plan(grace_s)[0]
 
     def gc(self, plan: GcPlan) -> GcPlan:
+        self._here.check_server()
         fresh, garbage, ids = self._plan(plan.grace_s)
         if fresh.fingerprint != plan.fingerprint:
             raise PlanOutdated("the store has changed since the plan was made; look at a new plan")
@@ -53,6 +56,7 @@ class LocalStores(Stores):
                     store.delete(pack.key)
                 raise PlanOutdated("something was logged or changed meanwhile; run gc again")
             index.forget(session, dead)
+            holders.forget(session, dead)
             for pack in packs.values():
                 index.move(session, pack.places, pack.key, pack.size, at=at)
             index.forget_objects(session, [*garbage.objects, *packs])
@@ -155,6 +159,7 @@ class LocalStores(Stores):
     # ---- fsck ------------------------------------------------------------------------------------------------
 
     def fsck(self, *, repair: bool = False, rebuild: bool = False) -> Check:
+        self._here.check_server()
         problems = [Problem("database", "lineal.db", text) for text in self._here.database.check()]
         if rebuild:
             problems += self._rebuild()
@@ -184,7 +189,7 @@ class LocalStores(Stores):
             try:
                 seen = gc.verify(self._here.blobs.store, place)
                 size += seen.size
-                if seen != place:
+                if seen != place._replace(fast=place.fast or seen.fast):
                     text = f"{place.key} holds the blob, but the index describes it wrongly"
                     bad[digest] = Problem("index_mismatch", digests.format(digest), text)
                     described.append(seen)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from lineal.db.tables.columns import UtcTime, metadata, row_id
@@ -53,6 +54,7 @@ team_members = Table(
     sqlite_with_rowid=False,
 )
 
+_PUBLIC = text("visibility = 'public'")
 projects = Table(
     "projects",
     metadata,
@@ -62,7 +64,7 @@ projects = Table(
     Column("visibility", String(16), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     UniqueConstraint("entity", "project"),
-    Index("projects_by_visibility", "visibility"),
+    Index("projects_public", "id", sqlite_where=_PUBLIC, postgresql_where=_PUBLIC),
 )
 
 # A role of a user or of a team, for a project, or for one collection of a registry (`collection` is "" otherwise).

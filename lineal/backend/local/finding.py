@@ -1,4 +1,4 @@
-"""The use case of searching versions."""
+"""Use cases of comparing versions and of finding them by what they hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lineal.backend.local.context import Context
-from lineal.backend.port import Artifacts
+from lineal.backend.port import Artifacts, Difference, EntryChange
 from lineal.core import names
 from lineal.core.errors import InvalidArgument
 from lineal.core.names import parse_ref
@@ -17,8 +17,24 @@ from lineal.storage import digest as digests
 from lineal.storage.manifest import Manifest
 
 
-class LocalSearch(Artifacts):
+class LocalFinding(Artifacts):
     _here: Context
+
+    def diff(self, before: str, after: str) -> Difference:
+        old, new = self.resolve(before), self.resolve(after)
+        left, right = self.manifest(old.digest).by_path, self.manifest(new.digest).by_path
+        changes = [EntryChange(path, "removed", entry.size) for path, entry in left.items() if path not in right]
+        changes += [EntryChange(path, "added", None, entry.size) for path, entry in right.items() if path not in left]
+        common = [path for path in left if path in right]
+        changed = [path for path in common if left[path][1:] != right[path][1:]]
+        changes += [EntryChange(path, "changed", left[path].size, right[path].size) for path in changed]
+        return Difference(
+            old,
+            new,
+            tuple(sorted(changes, key=lambda c: c.path)),
+            len(common) - len(changed),
+            _compared(old.metadata, new.metadata),
+        )
 
     def search(
         self,
@@ -33,10 +49,12 @@ class LocalSearch(Artifacts):
         after: str | None = None,
     ) -> list[Version]:
         names.check_limit(limit)
-        last = None if after is None else _version_place(after)
+        last = None if after is None else _place(after)
         wanted = digests.parse(digest) if digest else None
         with self._here.database.read() as session:
-            every = [p.version for p in versions.list_everywhere(session) if p.version.deleted_at is None]
+            seen = self._here.sight(session)
+            everywhere = versions.list_everywhere(session)
+            every = [p.version for p in everywhere if p.version.deleted_at is None and seen.has(p.version)]
         found = [
             version
             for version in every
@@ -69,11 +87,10 @@ def holds(manifest: Manifest, wanted: digests.Digest) -> bool:
     return wanted in manifest.blobs or any(e.reference and e.reference.checksum == text for e in manifest)
 
 
-def _version_place(text: str) -> tuple[str, str, int]:
-    ref = parse_ref(text)
-    if ref.number is None:
-        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name:vN")
-    return ref.project or "", ref.collection, -ref.number
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    left, right = flatten(before), flatten(after)
+    keys = sorted(left.keys() | right.keys())
+    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -96,3 +113,11 @@ def _text_matches(text: str, version: Version) -> bool:
 def _metadata_matches(metadata: Mapping[str, Any], key: str, wanted: str) -> bool:
     flat = flatten(metadata)
     return key in flat and (str(flat[key]) == wanted or str(flat[key]).lower() == wanted.lower())
+
+
+def _place(text: str) -> tuple[str, str, int]:
+    """The place of `project/collection:vN` in the order of what is found."""
+    ref = parse_ref(text)
+    if ref.number is None:
+        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name:vN")
+    return ref.project or "", ref.collection, -ref.number
