@@ -24,7 +24,7 @@ def start(folder: Path, *, provider: Provider | None = None) -> str:
     assert isinstance(backend, LocalBackend)
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(backend, provider=provider)
-    quiet: dict[str, Any] = {"log_level": "error", "lifespan": "off", "access_log": False, "proxy_headers": False}
+    quiet: dict[str, Any] = {"log_config": None, "lifespan": "off", "access_log": False, "proxy_headers": False}
     config = uvicorn.Config(app, **quiet)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
