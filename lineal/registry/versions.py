@@ -247,6 +247,20 @@ def list_everywhere(
     return [_placed(row) for row in session.execute(wanted.order_by(versions.c.id))]
 
 
+def list_live(session: Session, entity: str, *, project: str | None = None, type: str | None = None) -> list[Version]:
+    """The versions of the entity, as their own collections show them, that aren't deleted; of a project, of a type."""
+    wanted = _PLACES.where(
+        memberships.c.collection_id == versions.c.collection_id,
+        collections.c.entity == entity,
+        versions.c.deleted_at.is_(None),
+    )
+    if project is not None:
+        wanted = wanted.where(collections.c.project == project)
+    if type is not None:
+        wanted = wanted.where(collections.c.type == type)
+    return [_placed(row).version for row in session.execute(wanted)]
+
+
 def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None:
     """Sets columns of the version that may change: description, metadata, tags, ttl_s, hold, deletion marks."""
     session.execute(update(versions).where(versions.c.id == version_id).values(**values))
