@@ -248,9 +248,9 @@ def list_everywhere(
 
 
 def list_live(session: Session, entity: str, *, project: str | None = None, type: str | None = None) -> list[Version]:
-    """The versions of the entity, as their own collections show them, that aren't deleted; of a project, of a type."""
+    """The entity's versions (the project's, of the type) that aren't deleted, as their own collections show them."""
     wanted = _PLACES.where(
-    """The versions of the entity (of a project, of a type) that aren't deleted, as their own collections show them."""
+        memberships.c.collection_id == versions.c.collection_id,
         collections.c.entity == entity,
         versions.c.deleted_at.is_(None),
     )
