@@ -85,6 +85,10 @@ class ForbiddenHost(Forbidden):
     code = "forbidden.host"
 
 
+class ForbiddenMetrics(Forbidden):
+    code = "forbidden.metrics"
+
+
 # ---- invalid -------------------------------------------------------------------------------------------------
 
 
@@ -382,6 +386,10 @@ class CorruptDatabase(Corrupt):
 
 
 # ---- unavailable ---------------------------------------------------------------------------------------------
+
+
+class AddressInUse(Unavailable):
+    code = "unavailable.address"
 
 
 class StoreUnavailable(Unavailable):

@@ -50,9 +50,13 @@ class LocalBackend(Backend):
         return ServedBackend(context, url=self.url)
 
     def check(self) -> None:
-        """Does nothing where the store can be read. Raises unavailable.*, corrupt.*."""
-        with self.context.database.read():
-            pass
+        """Does nothing where rows and bytes can be read. Raises unavailable.*, corrupt.*."""
+        self.context.database.ping()
+        self.blobs.store.ping()
+
+    def connections(self) -> int:
+        """How many connections to the rows are in use now."""
+        return self.context.database.in_use()
 
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
