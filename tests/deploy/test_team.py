@@ -182,7 +182,7 @@ class Team:
 def end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(5)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -282,10 +282,10 @@ def test_a_team_logs_and_reads_through_nginx_while_servers_come_and_go(served: T
     data.mkdir()
     (data / "small").write_text("one")
     (data / "large").write_bytes(os.urandom(3 << 20))
-    ours("add", "vision/digits/data", str(data), "--type", "dataset", "--alias", "production")
+    ours("--entity", "vision", "add", str(data), "digits/data", "--type", "dataset", "--alias", "production")
     end(served.running["server-1"])
     assert served.running["server-1"].returncode == 0
-    ours("get", "vision/digits/data:production", str(tmp_path / "got"))
+    ours("get", "vision/digits/data:production", "--to", str(tmp_path / "got"))
     assert (tmp_path / "got/large").read_bytes() == (data / "large").read_bytes()
     served.serve("server-1", served.first)
 
