@@ -29,8 +29,12 @@ def compose() -> dict[str, Any]:
 
 def manifests() -> list[dict[str, Any]]:
     """All resources for Kubernetes, those of one file after those of another."""
-    listed = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())["resources"]
-    return [one for name in listed for one in yaml.safe_load_all((DEPLOY / "kubernetes" / name).read_text())]
+    names = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())["resources"]
+    return [
+        one
+        for name in [*names, "tools.yaml"]
+        for one in yaml.safe_load_all((DEPLOY / "kubernetes" / name).read_text())
+    ]
 
 
 def known_variables() -> set[str]:

@@ -42,7 +42,10 @@ def test_it_runs_as_nobody_special_with_the_id_that_compose_and_kubernetes_name(
 
 
 def pods(manifest: dict) -> list[dict]:  # type: ignore[type-arg]
+    """The pod of the manifest, if it makes any."""
     spec = manifest.get("spec", {})
+    if manifest["kind"] == "Pod":
+        return [spec]
     spec = spec.get("jobTemplate", {}).get("spec", spec)
     return [spec["template"]["spec"]] if "template" in spec else []
 

@@ -34,7 +34,9 @@ def test_it_is_what_kubernetes_takes(one: dict[str, Any]) -> None:
 
 def test_every_file_is_part_of_it() -> None:
     listed = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())
-    assert {*listed["resources"], "kustomization.yaml"} == {p.name for p in (DEPLOY / "kubernetes").iterdir()}
+    assert {*listed["resources"], "kustomization.yaml", "tools.yaml"} == {
+        p.name for p in (DEPLOY / "kubernetes").iterdir()
+    }
     assert listed["images"] == [{"name": "lineal", "newTag": compose()["x-lineal"]["image"].split(":")[1]}]
 
 
@@ -53,7 +55,8 @@ def test_a_pod_keeps_to_the_restricted_standard(one: dict[str, Any], pod: dict[s
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     (container,) = pod["containers"]
-    assert container["image"] == "lineal"  # its tag is kustomization.yaml's
+    # The tag of all others is kustomization.yaml's.
+    assert container["image"] == ("lineal" if one["kind"] != "Pod" else compose()["x-lineal"]["image"])
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -65,7 +68,7 @@ def test_a_pod_keeps_to_the_restricted_standard(one: dict[str, Any], pod: dict[s
     assert volumes["secrets"]["secret"]["secretName"] == "lineal"
     if "args" in container:
         check_command(container["args"])
-    else:
+    elif one["kind"] != "Pod":
         script = container["command"][-1]
         check_command(re.sub(r"\$\(.*?\)", "now", script.removeprefix("exec lineal ")).replace('"', "").split())
 
@@ -105,8 +108,8 @@ def test_parts_find_one_another() -> None:
     ):
         assert chosen.items() <= labels.items()
     for one, _ in PODS:
-        if one["kind"] != "Deployment":  # a job's pod must get no requests
-            assert not named("Service")["spec"]["selector"].items() <= job_labels(one).items()
+        if one["kind"] != "Deployment":  # what is no server must get no requests
+            assert not named("Service")["spec"]["selector"].items() <= labels_of(one).items()
     assert named("NetworkPolicy", "lineal-server")["spec"]["ingress"][0]["ports"][0]["port"] == int(PORT)
     (rule,) = named("Ingress")["spec"]["rules"]
     assert rule["host"] == NAME
@@ -115,9 +118,9 @@ def test_parts_find_one_another() -> None:
     assert f"'claimName': '{claim['metadata']['name']}'" in str(named("CronJob", "lineal-backup"))
 
 
-def job_labels(one: dict[str, Any]) -> dict[str, str]:
+def labels_of(one: dict[str, Any]) -> dict[str, str]:
     spec = one["spec"].get("jobTemplate", one)["spec"]
-    labels: dict[str, str] = spec["template"]["metadata"]["labels"]
+    labels: dict[str, str] = spec.get("template", one)["metadata"]["labels"]
     return labels
 
 

@@ -77,11 +77,15 @@ def test_systemd_knows_every_word_and_finds_little_to_attack(unit: Path, tmp_pat
     here = str(tmp_path / unit.name)
     verified = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", here],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (verified.returncode, verified.stderr) == (0, "")
     rated = subprocess.run(
         ["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=15", here],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert rated.returncode == 0, rated.stdout[-200:]

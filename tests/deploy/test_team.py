@@ -86,11 +86,40 @@ class Team:
         tls = self.folder / "tls"
         tls.mkdir()
         ca = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        do("openssl", "req", *ca, "-subj", "/CN=trial CA", "-addext", "basicConstraints=critical,CA:TRUE",
-           "-addext", "keyUsage=critical,keyCertSign", "-keyout", f"{tls}/ca.key", "-out", f"{tls}/ca.crt")  # fmt: skip
-        do("openssl", "req", *ca, "-CA", f"{tls}/ca.crt", "-CAkey", f"{tls}/ca.key", "-subj", "/CN=localhost",
-           "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:localhost",
-           "-keyout", f"{tls}/lineal.key", "-out", f"{tls}/lineal.crt")  # fmt: skip
+        do(
+            "openssl",
+            "req",
+            *ca,
+            "-subj",
+            "/CN=trial CA",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,keyCertSign",
+            "-keyout",
+            f"{tls}/ca.key",
+            "-out",
+            f"{tls}/ca.crt",
+        )
+        do(
+            "openssl",
+            "req",
+            *ca,
+            "-CA",
+            f"{tls}/ca.crt",
+            "-CAkey",
+            f"{tls}/ca.key",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            f"{tls}/lineal.key",
+            "-out",
+            f"{tls}/lineal.crt",
+        )
 
     def start_postgres(self) -> str:
         server = self._stack.enter_context(own_server())
@@ -103,14 +132,25 @@ class Team:
             rules.write_text(f"host all lineal 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
             session.execute("SELECT pg_reload_conf()")
         address, port = host.split(":")
-        do("sh", str(DEPLOY / "compose/make-database.sh"), PGHOST=address, PGPORT=port,
-           PATH=f"{binaries()}:{os.environ['PATH']}", LINEAL_PASSWORD_FILE=str(self.secrets / "lineal_password"))  # fmt: skip
+        do(
+            "sh",
+            str(DEPLOY / "compose/make-database.sh"),
+            PGHOST=address,
+            PGPORT=port,
+            PATH=f"{binaries()}:{os.environ['PATH']}",
+            LINEAL_PASSWORD_FILE=str(self.secrets / "lineal_password"),
+        )
         return host
 
     def start_s3(self) -> None:
         ports = free_ports(7)
-        said = {"-dir": f"{self.folder}/s3", "-ip": "127.0.0.1", "-ip.bind": "127.0.0.1", "-s3.port": str(self.s3),
-                "-s3.config": f"{self.secrets}/s3.json"}  # fmt: skip
+        said = {
+            "-dir": f"{self.folder}/s3",
+            "-ip": "127.0.0.1",
+            "-ip.bind": "127.0.0.1",
+            "-s3.port": str(self.s3),
+            "-s3.config": f"{self.secrets}/s3.json",
+        }
         words = [word.partition("=") for word in compose()["services"]["s3"]["command"]]
         command = [name + equals + said.get(name, value) for name, equals, value in words]
         names = (
@@ -160,9 +200,13 @@ class Team:
     def start(self, name: str, *command: str, **variables: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT), **variables},
-            )  # fmt: skip
+            )
         self._stack.callback(end, process)
         self.running[name] = process
         return process
@@ -279,8 +323,13 @@ def test_the_servers_keys_open_their_bucket_and_no_other(team: Team) -> None:
 
 
 def test_a_team_logs_and_reads_through_nginx_while_servers_come_and_go(served: Team, tmp_path: Path) -> None:
-    client = {"LINEAL_URL": served.url, "SSL_CERT_FILE": str(served.folder / "tls/ca.crt"), "HOME": str(tmp_path),
-              "AWS_CA_BUNDLE": str(served.folder / "tls/ca.crt"), "LINEAL_CACHE_DIR": str(tmp_path / "cache")}  # fmt: skip
+    client = {
+        "LINEAL_URL": served.url,
+        "SSL_CERT_FILE": str(served.folder / "tls/ca.crt"),
+        "HOME": str(tmp_path),
+        "AWS_CA_BUNDLE": str(served.folder / "tls/ca.crt"),
+        "LINEAL_CACHE_DIR": str(tmp_path / "cache"),
+    }
     key = re.search(r"lnl_\w+", served.lineal("admin", "key", "add", "laptop", "--user", "ada"))
     assert key is not None
 
@@ -299,7 +348,7 @@ def test_a_team_logs_and_reads_through_nginx_while_servers_come_and_go(served: T
     served.serve("server-1", served.first)
 
 
-def test_both_names_of_a_request_are_nginxs_own_word(served: Team, browser: httpx.Client) -> None:
+def test_who_asked_and_the_requests_id_are_nginxs_own_word(served: Team, browser: httpx.Client) -> None:
     forged = {"X-Forwarded-For": FORGED, "X-Forwarded-Proto": "http", "Forwarded": f"for={FORGED}"}
     answer = browser.get("/api/v1/artifacts/collections", headers={**forged, "X-Request-Id": "forged-by-me"})
     assert answer.headers["x-request-id"] != "forged-by-me"
@@ -321,8 +370,16 @@ def test_what_nginx_does_not_pass_on(served: Team, browser: httpx.Client) -> Non
 # ---- upkeep --------------------------------------------------------------------------------------------------
 
 
-def test_the_upkeep_that_is_scheduled_runs(served: Team, tmp_path: Path) -> None:
-    served.lineal("server", "backup", str(tmp_path / "rows.tar"))
-    assert (tmp_path / "rows.tar").stat().st_mode & 0o777 == 0o600
+def test_the_upkeep_that_is_scheduled_runs_and_the_drill_succeeds(served: Team, tmp_path: Path) -> None:
+    rows = str(tmp_path / "rows.tar")
+    served.lineal("server", "backup", rows)
+    assert Path(rows).stat().st_mode & 0o777 == 0o600
+    with psycopg.connect(f"postgresql://postgres@{served.database}/postgres", autocommit=True) as session:
+        session.execute("CREATE DATABASE drill OWNER lineal TEMPLATE template0 ENCODING 'UTF8'")
+    drill = served.environment["LINEAL_URL"].replace("/lineal?", "/drill?")
+    served.lineal("server", "restore", rows, "--url", drill, "--store", served.environment["LINEAL_STORE"])
+    assert "all is well" in served.lineal("--url", drill, "fsck")
+    assert "ada" in served.lineal("--url", drill, "admin", "user", "list")
     assert "would go" in served.lineal("gc", "--plan").lower()
-    assert "problem" not in served.lineal("fsck").lower()
+    assert "all is well" in served.lineal("fsck")
+    assert "format 3" in served.lineal("server", "migrate", "--check")
