@@ -1,6 +1,6 @@
 """A team's server as deploy/compose sets it up, without a container engine: the same files, real programs.
 
-PostgreSQL and SeaweedFS are those of the tests, started by compose.yaml's own words; nginx is a package's binary under
+PostgreSQL and SeaweedFS are those of the tests, started by compose.yaml's own words; nginx is a package's binary with
 the file that compose mounts. Only names and ports are this machine's.
 """
 
