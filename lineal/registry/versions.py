@@ -209,9 +209,13 @@ def latest_at(session: Session, collection: Found, at: datetime) -> int | None:
     return number
 
 
-def list_all(session: Session, collection: Found, *, deleted: bool = False) -> list[Placed]:
-    """The collection's versions, newest first; with `deleted`, tombstones too."""
-    wanted = (_IN if deleted else _LIVE).order_by(memberships.c.number.desc())
+def list_all(
+    session: Session, collection: Found, *, deleted: bool = False, limit: int | None = None, below: int | None = None
+) -> list[Placed]:
+    """The collection's versions, newest first; with `deleted`, tombstones too. At most `limit`, numbered `below`."""
+    wanted = (_IN if deleted else _LIVE).order_by(memberships.c.number.desc()).limit(limit)
+    if below is not None:
+        wanted = wanted.where(memberships.c.number < below)
     return [_placed(row) for row in session.execute(wanted, {"in_id": collection.id})]
 
 
@@ -241,6 +245,20 @@ def list_everywhere(
     if not purged:
         wanted = wanted.where(versions.c.purged_at.is_(None))
     return [_placed(row) for row in session.execute(wanted.order_by(versions.c.id))]
+
+
+def list_live(session: Session, entity: str, *, project: str | None = None, type: str | None = None) -> list[Version]:
+    """The entity's versions (the project's, of the type) that aren't deleted, as their own collections show them."""
+    wanted = _PLACES.where(
+        memberships.c.collection_id == versions.c.collection_id,
+        collections.c.entity == entity,
+        versions.c.deleted_at.is_(None),
+    )
+    if project is not None:
+        wanted = wanted.where(collections.c.project == project)
+    if type is not None:
+        wanted = wanted.where(collections.c.type == type)
+    return [_placed(row).version for row in session.execute(wanted)]
 
 
 def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None:

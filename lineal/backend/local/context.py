@@ -164,9 +164,9 @@ class Context:
 
         return guard.check(session, self.caller, entity, project, collection, **more)
 
-    def check_new(self, session: Session, entity: str, project: str, *, needs: Permission | None = None) -> None:
-        """Refuses a caller who may make nothing in the project, be it there or not. Raises forbidden.*."""
-        if not self.check(session, entity, project, needs=needs):
+    def check_new(self, session: Session, entity: str, project: str, subject: str) -> None:
+        """Refuses a caller who may not make the subject in the project, be that there or not. Raises forbidden.*."""
+        if not self.check(session, entity, project, subject=subject):
             who = self.caller.name if self.caller else self.user
             raise RoleTooSmall(f"{who} may make nothing in {entity}/{project}; ask an admin of it")
 
@@ -184,14 +184,18 @@ class Context:
 
             guard.check_aliases(session, self.caller, found.entity, found.project, found.name, *aliases)
 
-    def sight(self, session: Session) -> Sight:
-        """What the caller may see of lists and walks."""
-        from lineal.access import sight
-
+    def note_look(self) -> None:
+        """Notes that the act shows only what the caller may read. Raises forbidden.scope."""
         if self.served:
             from lineal.backend.local import guard
 
             guard.note_look(self.caller)
+
+    def sight(self, session: Session) -> Sight:
+        """What the caller may see of lists and walks."""
+        from lineal.access import sight
+
+        self.note_look()
         return sight.of(session, self.caller)
 
     def unknown(self, session: Session, digests_: Collection[Digest]) -> set[Digest]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from lineal.backend.local.again import repeating_operations
+from lineal.backend.local.events import LocalEvents
 from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
@@ -22,7 +23,7 @@ _AHEAD = timedelta(days=1)  # so far another machine's clock may be wrong
 
 
 @repeating_operations
-class LocalRuns(LocalRecord, LocalRunSearch):
+class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
     def start(
         self,
         run_id: str,
@@ -63,7 +64,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             notes=check_text(notes, "notes"),
         )
         with self._here.database.begin() as session:
-            self._here.check_new(session, run.entity, run.project)
+            self._here.check_new(session, run.entity, run.project, f"run:{run_id}")
             found = runs.find(session, run_id, locked=True)
             if found is not None and not self._here.check(session, found.run.entity, found.run.project):
                 raise RunExists(f"the id {run_id} is taken; give the run another one")
