@@ -61,9 +61,7 @@ def test_secrets_stay_out_of_the_repository() -> None:
     assert all(secret["file"].startswith("./secrets/") for secret in compose()["secrets"].values())
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, s in SERVICES.items() if s["image"].startswith(("lineal:", "nginxinc/"))]
-)
+@pytest.mark.parametrize("name", [n for n, s in SERVICES.items() if s["image"].startswith(("lineal:", "nginxinc/"))])
 def test_what_can_do_without_them_has_no_rights_and_no_disk(name: str) -> None:
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
