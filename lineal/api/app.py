@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lineal.api import health, objects, routes
+from lineal.api import grants, health, objects, routes
 from lineal.api.bounds import Bounds, Limits
 from lineal.api.caller import Desk
 from lineal.api.outer import Outer, envelope
@@ -55,7 +55,7 @@ def create_app(
     # Taken over rather than included: FastAPI would read every signature a second time, and ask each router in turn.
     for router in (health.router(backend, state or health.State()), *more):
         app.router.routes.extend(router.routes)
-    for made in (objects.router, routes.router):
+    for made in (objects.router, grants.router, routes.router):
         app.router.routes.extend(made(desk, API).routes)
     _answer_errors(app)
     app.add_middleware(Bounds, limits=limits or Limits())
