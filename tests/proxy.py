@@ -29,7 +29,7 @@ class Fault(NamedTuple):
     """What goes wrong with a request.
 
     It is answered with `status` at once; or held until the event; or its body, or the answer's, is cut after that
-    many bytes; or the answer's body waits so long before each 64 KiB.
+    many bytes (-1: nothing of the answer comes); or the answer's body waits so long before each 64 KiB.
     """
 
     status: int | None = None
@@ -103,6 +103,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 onward.close()
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes, fault: Fault) -> None:
+            if fault.answer_cut == -1:
+                self.close_connection = True
+                return
             self.send_response_only(status)
             for name, value in headers.items():
                 if name.lower() not in ("content-length", "transfer-encoding", "connection"):
