@@ -10,9 +10,11 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lineal.api import grants, health, objects, routes
+from lineal.api import grants, health, live, objects, routes, schema, signing_in
 from lineal.api.bounds import Bounds, Limits
 from lineal.api.caller import Desk
+from lineal.api.gate import Gate
+from lineal.api.oidc import Provider
 from lineal.api.outer import Outer, envelope
 from lineal.api.served import Listener, Watched
 from lineal.backend.local.backend import LocalBackend
@@ -36,11 +38,13 @@ def create_app(
     limits: Limits | None = None,
     listeners: Sequence[Listener] = (),
     state: health.State | None = None,
+    provider: Provider | None = None,
     more: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The app that serves the backend's store to whoever reaches it by one of the names `hosts`.
 
-    `more` are routes beside the API's.
+    People sign in by a password, and by the OpenID Connect `provider` if there is one. `more` are routes beside the
+    API's.
     """
     app = FastAPI(
         title="Lineal",
@@ -53,12 +57,22 @@ def create_app(
     )
     desk = Desk(backend)
     # Taken over rather than included: FastAPI would read every signature a second time, and ask each router in turn.
-    for router in (health.router(backend, state or health.State()), *more):
+    known = state or health.State()
+    app.state.live = live.Live(desk, known)
+    made = (
+        objects.router(desk, API),
+        grants.router(desk, API),
+        routes.router(desk, API),
+        signing_in.router(desk, provider, API),
+        live.router(app.state.live, API),
+        schema.router(app, API),
+        health.router(backend, known),
+    )
+    for router in (*made, *more):
         app.router.routes.extend(router.routes)
-    for made in (objects.router, grants.router, routes.router):
-        app.router.routes.extend(made(desk, API).routes)
     _answer_errors(app)
     app.add_middleware(Bounds, limits=limits or Limits())
+    app.add_middleware(Gate, desk=desk)
     app.add_middleware(Outer, hosts=hosts)
     if listeners:
         app.add_middleware(Watched, listeners=listeners, prefix=API)

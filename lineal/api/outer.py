@@ -86,7 +86,12 @@ class Answer(JSONResponse):
 
 def envelope(problem: Error, status: int | None = None) -> Answer:
     """The one answer for every error."""
-    return Answer(wire.error_to_json(problem), status or problem.http_status)
+    answer = Answer(wire.error_to_json(problem), status or problem.http_status)
+    if answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if (wait_s := problem.details.get("retry_after_s")) is not None:
+        answer.headers["Retry-After"] = str(wait_s)
+    return answer
 
 
 def _request_id(headers: Headers) -> str:

@@ -92,6 +92,7 @@ def _telemetry(plan: Plan, backend: LocalBackend) -> Telemetry | None:
 
 
 def _config(plan: Plan, backend: LocalBackend, state: State, telemetry: Telemetry | None) -> uvicorn.Config:
+    from lineal.api import oidc
     from lineal.api.metrics import Metrics
 
     server = plan.server
@@ -102,6 +103,7 @@ def _config(plan: Plan, backend: LocalBackend, state: State, telemetry: Telemetr
         limits=Limits(upload_bytes=server.max_upload_bytes, stall_s=server.stall_after_s),
         listeners=(AccessLog(), metrics),
         state=state,
+        provider=oidc.configured(),
         more=(metrics.router(),),
     )
     return uvicorn.Config(

@@ -81,7 +81,6 @@ def _token(store: Settings, settings: ServerSettings) -> str | None:
     """The set-up token of a store that has no users. Raises invalid.settings where others could reach that."""
     from lineal.backend.connect import HTTP, connect
     from lineal.backend.local.backend import LocalBackend
-    from lineal.backend.local.setup import has_users, make_setup_token
 
     if store.url.startswith(HTTP):
         raise InvalidSettings(
@@ -92,7 +91,7 @@ def _token(store: Settings, settings: ServerSettings) -> str | None:
     backend = connect(store)
     assert isinstance(backend, LocalBackend)
     try:
-        if has_users(backend):
+        if backend.signing_in.anybody():
             return None
         if not settings.local or settings.names or settings.trusted_proxies:
             raise InvalidSettings(
@@ -100,6 +99,6 @@ def _token(store: Settings, settings: ServerSettings) -> str | None:
                 "on this machine (`lineal admin user add NAME --admin`), or start on 127.0.0.1 without --name and "
                 "--trusted-proxy, and use the set-up token that it prints"
             )
-        return make_setup_token(backend)
+        return backend.signing_in.set_up_token()
     finally:
         backend.close()

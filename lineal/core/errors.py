@@ -214,8 +214,14 @@ class AliasProtected(Forbidden):
     code = "forbidden.alias"
 
 
+class PlainHttp(Forbidden):
+    """Whoever signs in over plain http gives their password to everybody on the way."""
+
+    code = "forbidden.plain_http"
+
+
 class CsrfRefused(Forbidden):
-    """A request by a browser's session came without the token that shows that our own page sent it."""
+    """A browser's request doesn't show that our own page sent it, or shows that another did."""
 
     code = "forbidden.csrf"
 
@@ -436,3 +442,7 @@ class TooManyAttempts(Unavailable):
     """Somebody tried to sign in too often; `details["retry_after_s"]` says how long to wait."""
 
     code, http_status = "unavailable.too_many_attempts", 429
+
+
+class TooBusy(Unavailable):
+    code = "unavailable.busy"

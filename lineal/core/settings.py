@@ -37,6 +37,7 @@ from lineal.core.names import check_name
 
 PROJECT_FILE = "lineal.toml"
 ALERTS_FILE = "alerts.txt"
+DEFAULT_ENTITY = "local"
 DEFAULT_PROJECT = "default"
 MAX_PACK_LIMIT_BYTES = 8 << 20
 _FILE_KEYS = {"url", "store", "entity", "project", "pack_limit", "mode"}
@@ -312,7 +313,7 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
         raise InvalidSettings(f"{str(mode)[:40]!r} is no mode; say {', '.join(MODES)}")
     return Settings(
         url=url,
-        entity=check_name(values.get("entity", "local"), "entity"),
+        entity=check_name(values.get("entity", DEFAULT_ENTITY), "entity"),
         project=check_name(project, "project") if project is not None else None,
         user=str(values.get("user") or _user()),
         host=socket.gethostname(),

@@ -14,6 +14,8 @@ from lineal.backend.port_runs import Runs
 if TYPE_CHECKING:
     from lineal.access.model import Caller
     from lineal.backend.local.served import ServedBackend
+    from lineal.backend.local.signing_in import SigningIn
+    from lineal.backend.local.vouched import VouchedSigningIn
 
 
 class LocalBackend(Backend):
@@ -89,6 +91,20 @@ class LocalBackend(Backend):
         from lineal.backend.local.access import LocalAccess
 
         return LocalAccess(self.context)
+
+    @cached_property
+    def signing_in(self) -> SigningIn:
+        """Who asks, for a server over this store."""
+        from lineal.backend.local.signing_in import SigningIn
+
+        return SigningIn(self.context)
+
+    @cached_property
+    def vouched(self) -> VouchedSigningIn:
+        """Signing in by OpenID Connect, for a server over this store."""
+        from lineal.backend.local.vouched import VouchedSigningIn
+
+        return VouchedSigningIn(self.context)
 
     def close(self) -> None:
         self.context.database.close()

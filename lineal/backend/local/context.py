@@ -184,14 +184,18 @@ class Context:
 
             guard.check_aliases(session, self.caller, found.entity, found.project, found.name, *aliases)
 
-    def sight(self, session: Session) -> Sight:
-        """What the caller may see of lists and walks."""
-        from lineal.access import sight
-
+    def note_look(self) -> None:
+        """Notes that the act shows only what the caller may read. Raises forbidden.scope."""
         if self.served:
             from lineal.backend.local import guard
 
             guard.note_look(self.caller)
+
+    def sight(self, session: Session) -> Sight:
+        """What the caller may see of lists and walks."""
+        from lineal.access import sight
+
+        self.note_look()
         return sight.of(session, self.caller)
 
     def unknown(self, session: Session, digests_: Collection[Digest]) -> set[Digest]:
