@@ -17,10 +17,10 @@ from lineal.core import settings
 _running: list[tuple[uvicorn.Server, threading.Thread, LocalBackend]] = []
 
 
-def start(folder: Path, *, provider: Provider | None = None) -> str:
-    """The URL of a server over a store in `folder`."""
+def start(folder: Path, *, provider: Provider | None = None, **given: str) -> str:
+    """The URL of a server over a store in `folder`, or at the `url` and `store` that are given."""
     folder.mkdir(parents=True, exist_ok=True)
-    backend = connect(settings.load(folder, url=str(folder / "store")))
+    backend = connect(settings.load(folder, **{"url": str(folder / "store"), **given}))
     assert isinstance(backend, LocalBackend)
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(backend, provider=provider)

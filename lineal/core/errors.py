@@ -172,6 +172,12 @@ class InvalidPassword(Invalid):
     code = "invalid.password"
 
 
+class InvalidTicket(Invalid):
+    """What allows an upload is another's, or has ended."""
+
+    code = "invalid.ticket"
+
+
 # ---- unauthenticated -----------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ called within a test, as whoever the settings say.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lineal.storage.cache import Cache
 from lineal.storage.manifest import Entry, Manifest
 from lineal.storage.transfer import Push
 from tests import server
+from tests.proxy import before
 
 Files = Mapping[str, bytes | str]
 Opener = Callable[..., Backend]
@@ -47,7 +49,45 @@ def server_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     return lambda **given: connect(settings.load(tmp_path, url=url, **given))
 
 
-OPENERS = {"folder": folder_opener, "memory": memory_opener, "postgres": postgres_opener, "server": server_opener}
+def team_opener(tmp_path: Path, request: pytest.FixtureRequest) -> Opener:
+    """Two servers over one PostgreSQL and one S3; each request goes to the other one than the last."""
+    given = {
+        name: request.getfixturevalue(f"{fixture}_url") for name, fixture in (("url", "postgres"), ("store", "s3"))
+    }
+    urls = [server.start(tmp_path / name, **given) for name in ("left", "right")]
+    ends = ExitStack()
+    request.addfinalizer(ends.close)
+    proxy = ends.enter_context(before(*urls))
+    return lambda **given: connect(settings.load(tmp_path, url=proxy.url, **given))
+
+
+OPENERS = {
+    "folder": folder_opener,
+    "memory": memory_opener,
+    "postgres": postgres_opener,
+    "server": server_opener,
+    "team": team_opener,
+}
+
+
+_BY_A_TEAM = {"test_artifacts.py", "test_history.py", "test_lineage.py"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves to the team, which takes a second to set up, one case of each test that moves bytes or meets another."""
+    left: list[pytest.Item] = []
+    seen: set[str] = set()
+    for item in items:
+        by_team = getattr(item, "callspec", None) is not None and item.callspec.params.get("open_desk") == "team"  # type: ignore[attr-defined]
+        name = item.nodeid.partition("[")[0]
+        if by_team and (item.path.name not in _BY_A_TEAM or name in seen):
+            left.append(item)
+        elif by_team:
+            seen.add(name)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        dropped = set(left)
+        items[:] = [item for item in items if item not in dropped]
 
 
 @dataclass(frozen=True)
