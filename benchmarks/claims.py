@@ -59,6 +59,10 @@ CLAIMS = (
     Claim("s3.tree.get", "and back", "lineal", 0.1, against="s3.tree.get.boto3"),
     Claim("s3.file.put", "one 2 GiB file to S3", "lineal", 1.11, against="s3.file.put.boto3"),
     Claim("s3.file.get", "and back, verified", "lineal", 1.11, against="s3.file.get.boto3"),
+    Claim("http.resolve", "over HTTP, 8 clients at once, a request each", "mlflow", 0.25),
+    Claim("http.resolve.p99", "the slowest hundredth of them waits", "mlflow", 0.3),
+    Claim("http.log.durable", "10,000 steps of 10 scalars over HTTP until durable", "mlflow", 0.02),
+    Claim("http.start", "a server's start until it is ready", "mlflow", 0.3),
     Claim("curves.read", "1 key of 50 runs of 100,000 steps, as 1,000 points", "lineal", 1.5, against="curves.arrow"),
 )
 
@@ -67,6 +71,9 @@ ALSO = {
     "s3.tree.get.boto3": "and back, one GET each",
     "s3.file.put.boto3": "the 2 GiB file to S3 by boto3's upload_file",
     "s3.file.get.boto3": "and back by download_file, unverified",
+    "http.resolve.median": "what half of the 8 clients' requests wait at most",
+    "http.resolve.alone": "the same where one client asks",
+    "http.log.step": "log 10 scalars in the training thread, over HTTP",
     "log.long.step": "log 10 scalars, over 100,000 steps",
     "curves.arrow": "the same read of plain Parquet files by pyarrow and numpy",
     "registry.read": "resolve an alias through the SDK",
