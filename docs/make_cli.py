@@ -31,6 +31,8 @@ def _sections(group: click.Group, above: str) -> Iterator[str]:
         command = group.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield _section(command, f"{above} {name}")
             yield from _sections(command, f"{above} {name}")
         else:
             yield _section(command, f"{above} {name}")

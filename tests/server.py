@@ -4,10 +4,12 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from lineal.api.app import create_app
+from lineal.api.oidc import Provider
 from lineal.backend.connect import connect
 from lineal.backend.local.backend import LocalBackend
 from lineal.core import settings
@@ -15,13 +17,15 @@ from lineal.core import settings
 _running: list[tuple[uvicorn.Server, threading.Thread, LocalBackend]] = []
 
 
-def start(folder: Path) -> str:
+def start(folder: Path, *, provider: Provider | None = None) -> str:
     """The URL of a server over a store in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     backend = connect(settings.load(folder, url=str(folder / "store")))
     assert isinstance(backend, LocalBackend)
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(backend), log_level="error", lifespan="off", access_log=False)
+    app = create_app(backend, provider=provider)
+    quiet: dict[str, Any] = {"log_level": "error", "lifespan": "off", "access_log": False, "proxy_headers": False}
+    config = uvicorn.Config(app, **quiet)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

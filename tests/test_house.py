@@ -25,6 +25,7 @@ MAX_LINES = 450
 
 # Where the tests of a module are, if not in its mirror.
 ELSEWHERE = {
+    "api/worker": "journeys/test_server.py",  # processes: started, killed and stopped there
     "backend/local/": "contract/",  # one suite that every backend obeys, by noun
     "backend/port.py": "test_house.py",  # declarations only: what they promise is tested where they are kept
     "backend/port_access.py": "test_house.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import datetime
 from typing import Any, NamedTuple, cast, get_args
 
@@ -11,11 +13,14 @@ from lineal.access import turns
 from lineal.access.model import User, UserKind
 from lineal.core.errors import InvalidArgument, LastAdmin, TeamExists, UserExists, UserNotFound
 from lineal.core.metadata import check_text
-from lineal.core.names import check_name, is_name
+from lineal.core.names import REGISTRY, check_name, is_name
+from lineal.core.settings import DEFAULT_ENTITY
 from lineal.db.schema import teams, users
-from lineal.db.session import Session
+from lineal.db.session import Session, lock
 
 _MAX_TEXT = 320
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_NOBODYS = {DEFAULT_ENTITY, REGISTRY}  # they mean something else where an entity or a project stands
 
 
 class Found(NamedTuple):
@@ -46,6 +51,12 @@ def by_id(session: Session, user_id: int) -> Found:
     if row is None:
         raise UserNotFound("that user is not there")
     return _found(row)
+
+
+def hold(session: Session, user_id: int) -> Found:
+    """The user whose row has that id, as they stay until the session ends. Raises not_found.user."""
+    lock(session, users, [user_id])
+    return by_id(session, user_id)
 
 
 def by_subject(session: Session, issuer: str, subject: str) -> Found | None:
@@ -114,6 +125,17 @@ def name_taken(session: Session, name: str) -> str | None:
         if there is not None:
             return f"the {what} {there!r}"
     return None
+
+
+def free_name(session: Session, wanted: str) -> str:
+    """A name that nobody has, as like to `wanted` (whatever text) as one can be. No other session takes it."""
+    turns.take(session)
+    plain = _NOT_IN_NAMES.sub("-", wanted)[:100].strip("-._") or "user"
+    numbered = (f"{plain}-{number}" for number in itertools.count(2))
+    for name in itertools.chain([plain], numbered):
+        if is_name(name) and name.lower() not in _NOBODYS and name_taken(session, name) is None:
+            return name
+    raise AssertionError("unreachable")
 
 
 def check_email(text: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
+from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from lineal.api import objects, routes
+from lineal.api import health, objects, routes, signing_in
+from lineal.api.bounds import Bounds, Limits
 from lineal.api.caller import Desk
+from lineal.api.gate import Gate
+from lineal.api.oidc import Provider
 from lineal.api.outer import Outer, envelope
+from lineal.api.served import Listener, Watched
 from lineal.backend.local.backend import LocalBackend
 from lineal.core.errors import Error, InvalidArgument, NotFound
 
@@ -23,9 +27,25 @@ _ABOUT = (
     'An error comes as `{"error": {"code": …, "message": …, "details": …}}`; its code stays what it is forever.'
 )
 
+# FastAPI's own spans would hold whole URLs; `telemetry.py` has ours. Before 0.160 or so there were none.
+_QUIET: dict[str, Any] = {"telemetry": {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}}
 
-def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> FastAPI:
-    """The app that serves the backend's store to whoever reaches it by one of the names `hosts`."""
+
+def create_app(
+    backend: LocalBackend,
+    *,
+    hosts: Collection[str] = LOOPBACK,
+    limits: Limits | None = None,
+    listeners: Sequence[Listener] = (),
+    state: health.State | None = None,
+    provider: Provider | None = None,
+    more: Sequence[APIRouter] = (),
+) -> FastAPI:
+    """The app that serves the backend's store to whoever reaches it by one of the names `hosts`.
+
+    People sign in by a password, and by the OpenID Connect `provider` if there is one. `more` are routes beside the
+    API's.
+    """
     app = FastAPI(
         title="Lineal",
         version=version("lineal"),
@@ -33,22 +53,19 @@ def create_app(backend: LocalBackend, *, hosts: Collection[str] = LOOPBACK) -> F
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        **_QUIET,
     )
     desk = Desk(backend)
-    app.include_router(routes.router(desk), prefix=API)
-    app.include_router(objects.router(desk), prefix=API)
+    # Taken over rather than included: FastAPI would read every signature a second time, and ask each router in turn.
+    made = (objects.router(desk, API), routes.router(desk, API), signing_in.router(desk, provider, API))
+    for router in (*made, health.router(backend, state or health.State()), *more):
+        app.router.routes.extend(router.routes)
     _answer_errors(app)
+    app.add_middleware(Bounds, limits=limits or Limits())
+    app.add_middleware(Gate, desk=desk)
     app.add_middleware(Outer, hosts=hosts)
-
-    @app.get("/health", include_in_schema=False)
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "version": version("lineal")}
-
-    @app.get("/ready", include_in_schema=False)
-    async def ready() -> dict[str, str]:
-        await run_in_threadpool(backend.check)
-        return {"status": "ready"}
-
+    if listeners:
+        app.add_middleware(Watched, listeners=listeners, prefix=API)
     return app
 
 
@@ -56,6 +73,10 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(Error)
     async def ours(_request: Request, problem: Error) -> Response:
         return envelope(problem)
+
+    @app.exception_handler(RecursionError)
+    async def deep(_request: Request, _problem: RecursionError) -> Response:
+        return envelope(InvalidArgument("the request is nested too deeply"), 422)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, problem: RequestValidationError) -> Response:

@@ -26,9 +26,9 @@ _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _CHUNK_BYTES = 1 << 20
 
 
-def router(desk: Desk) -> APIRouter:
-    """The routes that stream bytes or speak of many digests."""
-    made = APIRouter(tags=["blobs"])
+def router(desk: Desk, prefix: str) -> APIRouter:
+    """The routes that stream bytes or speak of many digests, below `prefix`."""
+    made = APIRouter(prefix=prefix, tags=["blobs"])
 
     def seen(request: Request, permission: Permission) -> HeldBlobs:
         blobs = desk.of(request).blobs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
@@ -27,6 +28,7 @@ _QUIET = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{7,63}")
 _FOR_EVERY_HOST = {"/health", "/ready"}  # those who ask know the machine by its address
 
 
@@ -41,7 +43,8 @@ class Outer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = new_id()
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
@@ -49,25 +52,25 @@ class Outer:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
+                answered = MutableHeaders(scope=message)
+                answered["X-Request-Id"] = request_id
                 for name, value in _QUIET.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                    answered.setdefault(name, value)
+                answered.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        host = _name_of(Headers(scope=scope).get("host", ""))
+        host = _name_of(headers.get("host", ""))
         if host not in self._hosts and scope["path"] not in _FOR_EVERY_HOST:
             problem = ForbiddenHost(
                 f"this server doesn't go by the name {ascii(host)[:80]}; if it should, start it with `--name` "
-                "and that name"
+                "and that name, or add it to LINEAL_SERVER_NAMES"
             )
             await envelope(problem)(scope, receive, answer)
             return
         try:
             await self._app(scope, receive, answer)
         except Exception as problem:
-            _log.error("request %s failed", request_id, exc_info=problem)
+            _log.error("request %s failed", request_id, exc_info=problem, extra={"request": request_id})
             if started:
                 raise
             fault = Error("a fault in the server; its log has more", request=request_id)
@@ -83,7 +86,18 @@ class Answer(JSONResponse):
 
 def envelope(problem: Error, status: int | None = None) -> Answer:
     """The one answer for every error."""
-    return Answer(wire.error_to_json(problem), status or problem.http_status)
+    answer = Answer(wire.error_to_json(problem), status or problem.http_status)
+    if answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if (wait_s := problem.details.get("retry_after_s")) is not None:
+        answer.headers["Retry-After"] = str(wait_s)
+    return answer
+
+
+def _request_id(headers: Headers) -> str:
+    """The id that the client or a proxy gave the request, if it is a plain one; else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _PLAIN_ID.fullmatch(given) else new_id()
 
 
 def _name_of(host: str) -> str:

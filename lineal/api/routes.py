@@ -13,18 +13,20 @@ from starlette.concurrency import run_in_threadpool
 
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer
+from lineal.api.spans import span
 from lineal.backend import wire
 from lineal.backend.declared import Declared, operations
 from lineal.core.errors import InvalidRows
+from lineal.tracking import rows
 from lineal.tracking.model import Batch
 
 MAX_BATCH_BYTES = 64 << 20
 _BY_HAND = {("runs", "append"), ("artifacts", "manifest")}
 
 
-def router(desk: Desk) -> APIRouter:
-    """Every operation of the port, at its path."""
-    made = APIRouter()
+def router(desk: Desk, prefix: str) -> APIRouter:
+    """Every operation of the port, at its path below `prefix`."""
+    made = APIRouter(prefix=prefix)
     for declared in operations():
         if (declared.noun, declared.name) not in _BY_HAND:
             made.add_api_route(
@@ -42,6 +44,8 @@ def router(desk: Desk) -> APIRouter:
 
 
 def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
+    operation = f"{declared.noun}.{declared.name}"
+
     def endpoint(request: Request, **values: Any) -> Response:
         noun = getattr(desk.of(request), declared.noun)
         given = {
@@ -49,7 +53,8 @@ def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
             for name, value in values.items()
             if declared.in_body or value is not None
         }
-        return Answer(getattr(noun, declared.name)(**given))
+        with span(operation):
+            return Answer(getattr(noun, declared.name)(**given))
 
     parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
     parameters += [_parameter(declared, name) for name in declared.parameters]
@@ -102,13 +107,16 @@ def _add_by_hand(made: APIRouter, desk: Desk) -> None:
         return await run_in_threadpool(_appended, request, run_id, writer, seq, batch)
 
     def _appended(request: Request, run_id: str, writer: str, seq: int, batch: Batch) -> Response:
-        heard = desk.of(request).runs.append(run_id, writer, seq, batch)
+        with span("runs.append"):
+            heard = desk.of(request).runs.append(run_id, writer, seq, batch)
+        request.state.rows = sum(rows.count(data) for data in batch.rows.values())
         return Answer(heard)
 
     @made.get("/artifacts/manifest", tags=["artifacts"], openapi_extra={"x-permission": "read"})
     def manifest(request: Request, digest: str) -> Response:
         """The manifest with that digest, as its canonical bytes."""
-        found = desk.of(request).artifacts.manifest(digest)
+        with span("artifacts.manifest"):
+            found = desk.of(request).artifacts.manifest(digest)
         return Response(found.to_bytes(), media_type="application/json")
 
 

@@ -67,13 +67,14 @@ def _declared(noun: str, name: str, function: Any) -> Declared:
 def _load_types() -> None:
     """Makes the names in the port's signatures real; an embedded training process never needs them to be."""
     from lineal.access import model as access_model
+    from lineal.access import roles
     from lineal.lineage import model as lineage_model
     from lineal.lineage import report
     from lineal.registry import model, retention
     from lineal.storage import blobs, manifest
     from lineal.tracking import model as tracking_model
 
-    for module in (access_model, lineage_model, report, model, retention, blobs, manifest, tracking_model):
+    for module in (access_model, roles, lineage_model, report, model, retention, blobs, manifest, tracking_model):
         for name, value in vars(module).items():
             if not name.startswith("_"):
                 for place in (port, port_access, port_runs):

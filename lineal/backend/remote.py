@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import random
 import threading
 import time
@@ -16,9 +17,10 @@ import httpx
 from lineal.backend import port, wire
 from lineal.backend.declared import NOUNS, Declared, operations
 from lineal.backend.remote_blobs import RemoteBlobs
-from lineal.core.errors import InvalidArgument, StoreUnavailable
+from lineal.core import credentials
+from lineal.core.errors import InvalidArgument, InvalidSettings, StoreUnavailable
 from lineal.core.metadata import check_metadata, check_text
-from lineal.core.settings import Settings
+from lineal.core.settings import Settings, api_key, shown
 from lineal.storage.manifest import Manifest
 from lineal.tracking.model import Batch
 
@@ -29,6 +31,8 @@ _AGAIN = {429, 502, 503, 504}
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 20
 _MAX_JSON_BYTES = 64 << 20
+_log = logging.getLogger("lineal")
+_warned: set[str] = set()
 
 
 class Http:
@@ -40,6 +44,8 @@ class Http:
         if settings.project is not None:
             headers["Lineal-Project"] = settings.project
         self._headers = {key: value.encode("utf-8") for key, value in headers.items()}
+        key = api_key(settings.url)
+        self._auth = None if key is None else _Key(self._base, key)
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
 
@@ -47,7 +53,8 @@ class Http:
         """The connections, opened when first needed."""
         with self._lock:
             if self._client is None:
-                self._client = httpx.Client(base_url=self._base, headers=self._headers, timeout=_TIMEOUT)  # type: ignore[arg-type]
+                more: dict[str, Any] = {"headers": self._headers, "auth": self._auth}
+                self._client = httpx.Client(base_url=self._base, timeout=_TIMEOUT, follow_redirects=False, **more)
             return self._client
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -85,6 +92,27 @@ class Http:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
+
+
+class _Key(httpx.Auth):
+    """The caller's API key, which only the server that it is for ever sees."""
+
+    def __init__(self, base: str, key: str) -> None:
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise InvalidSettings("the API key holds what no key has; `lineal login` takes another")
+        self._place, self._key = _place(httpx.URL(base)), key
+        if credentials.in_clear(base) and base not in _warned:
+            _warned.add(base)
+            _log.warning("%s is not https: whoever is on the way can read the API key", shown(base))
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        if _place(request.url) == self._place:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
+
+
+def _place(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _pause(answer: httpx.Response) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -25,7 +23,7 @@ def login(url: str | None, key_stdin: bool) -> None:
     place = credentials.server(url or here().settings.url)
     if environment("LINEAL_API_KEY"):
         raise InvalidArgument("LINEAL_API_KEY is set, and would win over what is kept; unset it first")
-    if _in_clear(place):
+    if credentials.in_clear(place):
         line(f"{place} is not https: whoever is on the way can read the key.", err=True)
     key = secret("API key", key_stdin)
     former = credentials.find(place)
@@ -80,13 +78,3 @@ def _asked(url: str) -> Me:
     conn: Any = connection(url=url)
     me: Me = conn.backend.access.whoami()
     return me
-
-
-def _in_clear(url: str) -> bool:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        near = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        near = host == "localhost"
-    return parts.scheme == "http" and not near

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import stat
@@ -33,6 +34,17 @@ def server(url: str) -> str:
         raise InvalidSettings("a server's address holds no user or password; `lineal login` asks for an API key")
     named = f"[{host}]" if ":" in host else host
     return f"{scheme}://{named}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
+def in_clear(url: str) -> bool:
+    """Whether what is sent to the server can be read by everybody on the way: plain http to another machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        near = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        near = host == "localhost"
+    return parts.scheme == "http" and not near
 
 
 def find(url: str) -> str | None:

@@ -85,6 +85,10 @@ class ForbiddenHost(Forbidden):
     code = "forbidden.host"
 
 
+class ForbiddenMetrics(Forbidden):
+    code = "forbidden.metrics"
+
+
 # ---- invalid -------------------------------------------------------------------------------------------------
 
 
@@ -204,8 +208,14 @@ class AliasProtected(Forbidden):
     code = "forbidden.alias"
 
 
+class PlainHttp(Forbidden):
+    """Whoever signs in over plain http gives their password to everybody on the way."""
+
+    code = "forbidden.plain_http"
+
+
 class CsrfRefused(Forbidden):
-    """A request by a browser's session came without the token that shows that our own page sent it."""
+    """A browser's request doesn't show that our own page sent it, or shows that another did."""
 
     code = "forbidden.csrf"
 
@@ -382,6 +392,10 @@ class CorruptDatabase(Corrupt):
 
 
 # ---- unavailable ---------------------------------------------------------------------------------------------
+
+
+class AddressInUse(Unavailable):
+    code = "unavailable.address"
 
 
 class StoreUnavailable(Unavailable):

@@ -13,8 +13,9 @@
 | mode | LINEAL_MODE | mode | online |
 | runs_dir | LINEAL_DIR | - | the system's folder for the state of programs |
 
-The channels of alerts are in LINEAL_ALERTS or the user's own `alerts.txt`, never in `lineal.toml`, which is shared.
-So is the API key of a server: in LINEAL_API_KEY, or where `lineal login` keeps it.
+A server has settings of its own, `load_server`. The channels of alerts are in LINEAL_ALERTS or the user's own
+`alerts.txt`, never in `lineal.toml`, which is shared. So is the API key of a server: in LINEAL_API_KEY, or where
+`lineal login` keeps it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from lineal.core.names import check_name
 
 PROJECT_FILE = "lineal.toml"
 ALERTS_FILE = "alerts.txt"
+DEFAULT_ENTITY = "local"
 DEFAULT_PROJECT = "default"
 MAX_PACK_LIMIT_BYTES = 8 << 20
 _FILE_KEYS = {"url", "store", "entity", "project", "pack_limit", "mode"}
@@ -81,6 +83,112 @@ def load(folder: Path | None = None, **given: Any) -> Settings:
         values["runs_dir"] = variable
     values |= {key: value for key, value in given.items() if value is not None}
     return _checked(values, file)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How a server listens, whom it believes, and what it lets others take of it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8230
+    workers: int = 1
+    names: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    metrics_from: tuple[str, ...] = ()
+    stop_within_s: float = 30
+    stall_after_s: float = 60
+    max_upload_bytes: int = 1 << 40
+    telemetry: bool = False
+
+    @property
+    def local(self) -> bool:
+        """Whether it listens to this machine only."""
+        return self.host == "localhost" or _is_loopback(self.host)
+
+    @property
+    def answers_to(self) -> tuple[str, ...]:
+        """The names that a request may call it by: those given, the loopback's, and the host it listens on."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        here = () if self.host in ("0.0.0.0", "::") else (shown,)  # noqa: S104 - what others may have asked for
+        return tuple(dict.fromkeys((*self.names, "localhost", "127.0.0.1", "[::1]", *here)))
+
+
+def load_server(**given: Any) -> ServerSettings:
+    """A server's settings: `given` values that are neither None nor empty win over `LINEAL_SERVER_*` variables.
+
+    Lists are separated by commas. Raises invalid.settings.
+    """
+    values: dict[str, Any] = {}
+    for key, name in _SERVER_VARIABLES.items():
+        value = given.get(key)
+        if value is None or value == ():
+            value = os.environ.get(name) or None
+        if value is not None:
+            values[key] = _server_value(key, name, value)
+    return ServerSettings(**values)
+
+
+_SERVER_VARIABLES = {
+    "host": "LINEAL_SERVER_HOST",
+    "port": "LINEAL_SERVER_PORT",
+    "workers": "LINEAL_SERVER_WORKERS",
+    "names": "LINEAL_SERVER_NAMES",
+    "trusted_proxies": "LINEAL_SERVER_TRUSTED_PROXIES",
+    "metrics_from": "LINEAL_SERVER_METRICS_FROM",
+    "stop_within_s": "LINEAL_SERVER_STOP_WITHIN",
+    "stall_after_s": "LINEAL_SERVER_STALL_AFTER",
+    "max_upload_bytes": "LINEAL_SERVER_MAX_UPLOAD",
+    "telemetry": "LINEAL_SERVER_TELEMETRY",
+}
+_NUMBERS = {"port": (0, 65_535), "workers": (1, 256)}
+_HOST = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,252})|\[[0-9A-Fa-f:.]+\]")
+
+
+def _server_value(key: str, name: str, value: Any) -> Any:
+    from lineal.core.clock import parse_duration
+
+    if key in _NUMBERS:
+        low, high = _NUMBERS[key]
+        if not re.fullmatch(r"[0-9]{1,9}", text := str(value).strip()) or not low <= int(text) <= high:
+            raise InvalidSettings(f"{text[:40]!r} is no {key}; set {name} to a number from {low} to {high}")
+        return int(text)
+    if key in ("names", "trusted_proxies", "metrics_from"):
+        parts = value.split(",") if isinstance(value, str) else value
+        check = _host_name if key == "names" else _network
+        return tuple(check(part.strip(), name) for part in parts if part.strip())
+    if key.endswith("_s"):
+        return value if isinstance(value, int | float) else parse_duration(value).total_seconds()
+    if key == "max_upload_bytes":
+        return parse_size(value)
+    if key == "telemetry":
+        return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes", "on")
+    return str(value).strip().removeprefix("[").removesuffix("]")
+
+
+def _host_name(text: str, name: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise InvalidSettings(f"{text[:60]!r} is no host name; set {name} to one like lineal.example.org, no port")
+    return text.lower()
+
+
+def _network(text: str, name: str) -> str:
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise InvalidSettings(
+            f"{text[:60]!r} is no address; set {name} to ones like 10.0.0.7 or 10.0.0.0/8"
+        ) from None
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _working_folder() -> Path:
@@ -205,7 +313,7 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> Settings:
         raise InvalidSettings(f"{str(mode)[:40]!r} is no mode; say {', '.join(MODES)}")
     return Settings(
         url=url,
-        entity=check_name(values.get("entity", "local"), "entity"),
+        entity=check_name(values.get("entity", DEFAULT_ENTITY), "entity"),
         project=check_name(project, "project") if project is not None else None,
         user=str(values.get("user") or _user()),
         host=socket.gethostname(),

@@ -17,7 +17,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
@@ -124,6 +124,32 @@ class Database:
         """A session that sees one state of the rows and changes none."""
         with _translated(), self._reading.begin() as session:
             yield session
+
+    def ping(self) -> None:
+        """Does nothing where the rows can be read now. Raises unavailable.*, corrupt.database."""
+        with self.read() as session:
+            session.execute(select(schema.meta.c.key).limit(1))
+
+    def in_use(self) -> int:
+        """How many of this process's connections are taken out of the pool."""
+        return self._engine.pool.checkedout()  # type: ignore[attr-defined, no-any-return]
+
+    def watch(self, around: Callable[[str], AbstractContextManager[Any]]) -> None:
+        """Has each statement, its parameters left out, run inside what `around` makes of its text."""
+
+        @event.listens_for(self._engine, "before_cursor_execute")
+        def begun(_connection: Any, _cursor: Any, text: str, _given: Any, context: Any, _many: Any) -> None:
+            context.lineal_around = around(text)
+            context.lineal_around.__enter__()
+
+        @event.listens_for(self._engine, "after_cursor_execute")
+        def ended(_connection: Any, _cursor: Any, _text: Any, _given: Any, context: Any, _many: Any) -> None:
+            context.lineal_around.__exit__(None, None, None)
+
+        @event.listens_for(self._engine, "handle_error")
+        def failed(failure: Any) -> None:
+            if (block := getattr(failure.execution_context, "lineal_around", None)) is not None:
+                block.__exit__(None, None, None)
 
     def check(self) -> list[str]:
         """What the engine itself finds wrong with its pages; empty when all is well."""

@@ -36,6 +36,7 @@ RAW, ZLIB = 0, 1
 MAX_CODED_BYTES = 4 << 30
 OBJECTS, PACKS = "objects", "packs"
 TEMPORARY = ".new-"
+_NEVER = f"packs/{'0' * 26}.pack"  # no pack has that id: whoever asks for it hears whether the store answers
 
 
 class Place(NamedTuple):
@@ -158,6 +159,11 @@ class BlobStore:
         """The object's path on this machine, where it has one."""
         return None
 
+    def ping(self) -> None:
+        """Does nothing where the store answers. Raises unavailable.*."""
+        with suppress(BlobNotFound):
+            self.read(_NEVER, 0, 1)
+
     def list(self) -> Iterator[StoredObject]:
         """Every object, those half written included, in no order."""
         for top in (OBJECTS, PACKS):
@@ -239,6 +245,10 @@ class FolderStore(BlobStore):
 
     def path_of(self, key: str) -> str | None:
         return self._path(key)
+
+    def ping(self) -> None:
+        if not os.path.isdir(self.root):
+            raise StoreUnavailable(f"the store's folder {self.root} is gone; bring it or its disk back")
 
     def list(self) -> Iterator[StoredObject]:
         waiting = [OBJECTS, PACKS]

@@ -90,6 +90,14 @@ def decode(data: bytes) -> Chunk:
         raise InvalidRows(f"rows that can't be read: {problem}") from None
 
 
+def count(data: bytes) -> int:
+    """How many rows an encoded chunk says that it has, read from its header alone."""
+    unpacker = zlib.decompressobj()
+    start = unpacker.decompress(memoryview(data)[4:], 4)
+    head = unpacker.decompress(unpacker.unconsumed_tail, int.from_bytes(start, "little"))
+    return int(json.loads(head)["rows"])
+
+
 def json_values(block: Block) -> list[Any]:
     """The values of a block of kind `j`."""
     found: list[Any] = json.loads(bytes(block.data))

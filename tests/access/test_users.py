@@ -111,3 +111,18 @@ def test_members_join_change_and_leave(session, user) -> None:
         teams.set_member(session, "vision", "bob", "reader")
     with pytest.raises(InvalidArgument):
         teams.set_member(session, "vision", "ada", "boss")
+
+
+def test_a_free_name_is_as_like_as_it_can_be(session) -> None:
+    for wanted, given in (("Ada Lovelace", "Ada-Lovelace"), ("../x", "x"), ("é", "user"), ("con", "con-2")):
+        assert users.free_name(session, wanted) == given
+    assert users.free_name(session, "local") == "local-2"
+    users.add(session, "ada", at=NOON)
+    teams.add(session, "ada-2", at=NOON)
+    assert users.free_name(session, "ADA") == "ADA-3"
+    assert len(users.free_name(session, "x" * 5000)) == 100
+
+
+def test_a_user_who_is_held_is_found_as_they_are(session) -> None:
+    made = users.add(session, "ada", at=NOON)
+    assert users.hold(session, made.id) == made

@@ -30,12 +30,25 @@ def ask(backend: LocalBackend) -> Ask:
     return asking(create_app(backend))
 
 
-def asking(app: FastAPI) -> Ask:
-    """Asks the app: method, path, and what httpx takes."""
+@pytest.fixture
+def key(backend: LocalBackend) -> Callable[..., dict[str, str]]:
+    """The headers with a new key of that user, who is made if they aren't there; the first one is an admin."""
+
+    def key_(user: str, **more: Any) -> dict[str, str]:
+        there = [found.name for found in backend.access.list_users()]
+        if user not in there:
+            backend.access.add_user(user, admin=not there)
+        return {"Authorization": f"Bearer {backend.access.make_key('laptop', user=user, **more).secret}"}
+
+    return key_
+
+
+def asking(app: FastAPI, peer: str = "10.0.0.7") -> Ask:
+    """Asks the app from the address `peer`: method, path, and what httpx takes."""
 
     def asked(method: str, path: str, **more: Any) -> httpx.Response:
         async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(peer, 1234))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return await client.request(method, path, **more)
 

@@ -1,6 +1,7 @@
 """The remote backend against servers that misbehave; what it does with one that behaves is the contract's."""
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +13,15 @@ import pytest
 from lineal.backend import remote
 from lineal.backend.connect import connect
 from lineal.backend.remote import RemoteBackend
-from lineal.core import settings
-from lineal.core.errors import InvalidMetadata, RunNotFound, StoreUnavailable, VersionNotFound
+from lineal.core import credentials, settings
+from lineal.core.errors import (
+    InvalidMetadata,
+    InvalidSettings,
+    RunNotFound,
+    StoreUnavailable,
+    Unauthenticated,
+    VersionNotFound,
+)
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 Open = Callable[..., RemoteBackend]
@@ -175,3 +183,60 @@ def test_the_caller_says_who_asks_with_which_defaults(tmp_path: Path, serving: O
     assert headers["Lineal-Entity"] == "local"
     assert headers["Lineal-Host"] == socket.gethostname()
     assert "Lineal-Project" not in headers
+
+
+# ---- the API key ---------------------------------------------------------------------------------------------
+
+KEY = "lnl_aaaaaaaaaaaa_0123"
+
+
+def test_the_servers_key_is_sent_with_every_request_and_not_shown(serving: Open, monkeypatch, caplog) -> None:
+    monkeypatch.setenv("LINEAL_API_KEY", KEY)
+    with caplog.at_level(logging.DEBUG):
+        backend = serving(say(503), say(200, ["p"]))
+        backend.runs.list_projects()
+    assert [headers["Authorization"] for _, headers in backend.asked] == [f"Bearer {KEY}"] * 2
+    assert KEY not in caplog.text
+    assert KEY not in repr(vars(backend._http)) + repr(backend._http.client().headers)
+
+
+def test_without_a_key_none_is_sent(serving: Open) -> None:
+    backend = serving(say(200, []))
+    backend.runs.list_projects()
+    assert "Authorization" not in backend.asked[0][1]
+
+
+def test_b12_another_server_never_sees_the_key(serving: Open, monkeypatch) -> None:
+    monkeypatch.setenv("LINEAL_API_KEY", KEY)
+    other = serving(say(200, []))
+    backend = serving(say(302, b"", Location=f"{other.url}/x"))
+    with pytest.raises(StoreUnavailable):
+        backend.runs.list_projects()
+    assert other.asked == []
+    backend._http.ask("GET", f"{other.url}/x")  # a path that is none, whoever made it
+    assert "Authorization" not in other.asked[0][1]
+
+
+@pytest.mark.parametrize("key", ["a b", "a\nb", "é", "a\x00"])
+def test_what_can_be_no_key_is_refused_without_showing_it(tmp_path: Path, monkeypatch, key: str) -> None:
+    credentials.keep("http://127.0.0.1:9", key)
+    with pytest.raises(InvalidSettings) as raised:
+        connect(settings.load(tmp_path, url="http://127.0.0.1:9"))
+    assert key not in str(raised.value)
+
+
+def test_a_key_that_goes_in_clear_is_told_once(tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setenv("LINEAL_API_KEY", KEY)
+    monkeypatch.setattr(remote, "_warned", set())
+    for url in ("http://lineal.invalid", "http://lineal.invalid/", "https://lineal.invalid", "http://localhost:9"):
+        connect(settings.load(tmp_path, url=url)).close()
+    assert caplog.text.count("is not https") == 1
+    assert KEY not in caplog.text
+
+
+def test_who_is_not_known_is_told_how_to_log_in(serving: Open) -> None:
+    message = "this server must know who asks; `lineal login`"
+    backend = serving(say(401, {"error": {"code": "unauthenticated", "message": message, "details": {}}}))
+    with pytest.raises(Unauthenticated, match="lineal login"):
+        backend.runs.list_projects()
+    assert len(backend.asked) == 1

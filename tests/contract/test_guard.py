@@ -495,4 +495,4 @@ def test_what_failed_leaves_no_row_and_what_was_refused_one_with_the_reason(full
 def test_what_nobody_is_asked_for_is_on_record_too(house: House) -> None:
     """A server without users is open; what is done is told all the same."""
     house.own.run("r1")
-    assert ("setup", "runs.start", "vision/digits", "done") in rows(house)
+    assert ("setup", "runs.start", "vision/digits/run:r1", "done") in rows(house)

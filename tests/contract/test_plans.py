@@ -216,7 +216,7 @@ def rows_of(ask: Callable[[Session], Any]) -> Callable[[Backend], Any]:
     """A question on rows alone, in a session of its own."""
 
     def asked(backend: Backend) -> None:
-        with backend._database.read() as session:  # type: ignore[attr-defined]
+        with backend.context.database.read() as session:  # type: ignore[attr-defined]
             ask(session)
 
     return asked

@@ -83,3 +83,15 @@ def test_a_folder_that_can_not_be_written_is_told(tmp_path) -> None:
         credentials.file().parent.mkdir(parents=True, mode=0o500)
     with pytest.raises(InvalidSettings, match=r"credentials\.json"):
         credentials.keep(URL, "lnl_a_1")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://lineal.test", "http://10.0.0.7:8230", "http://localhost.x", "http://[fd00::1]"]
+)
+def test_plain_http_to_another_machine_is_in_clear(url: str) -> None:
+    assert credentials.in_clear(url)
+
+
+@pytest.mark.parametrize("url", ["https://lineal.test", "http://localhost:1", "http://127.0.0.2", "http://[::1]:9"])
+def test_tls_and_ones_own_machine_are_not(url: str) -> None:
+    assert not credentials.in_clear(url)

@@ -288,3 +288,78 @@ def test_the_place_for_bytes_is_told_like_the_store_itself(tmp_path: Path, monke
 def test_a_url_is_shown_without_what_is_secret(url: str, shown: str) -> None:
     assert settings.shown(url) == shown
     assert "s3cret" not in repr(settings.load(Path("/"), url=url, store=url))
+
+
+# ---- a server's ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_server_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in settings._SERVER_VARIABLES.values():
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_server_listens_to_this_machine_unless_told_otherwise(no_server_variables: None) -> None:
+    found = settings.load_server()
+    assert (found.host, found.port, found.workers, found.local) == ("127.0.0.1", 8230, 1, True)
+    assert found.answers_to == ("localhost", "127.0.0.1", "[::1]")
+
+
+def test_a_servers_arguments_beat_its_variables(no_server_variables: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PORT": "99",
+        "WORKERS": "3",
+        "NAMES": "a.b, C.d",
+        "STALL_AFTER": "2m",
+        "TELEMETRY": "1",
+    }.items():
+        monkeypatch.setenv(f"LINEAL_SERVER_{name}", value)
+    found = settings.load_server(port="100", workers=None, names=())
+    assert (found.port, found.workers, found.names) == (100, 3, ("a.b", "c.d"))
+    assert (found.stall_after_s, found.telemetry) == (120, True)
+    assert settings.load_server(names=("x",)).names == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("host", "local", "name"),
+    [
+        ("localhost", True, "localhost"),
+        ("127.1.2.3", True, "127.1.2.3"),
+        ("::1", True, "[::1]"),
+        ("[::1]", True, "[::1]"),
+        ("10.0.0.7", False, "10.0.0.7"),
+        ("fd00::1", False, "[fd00::1]"),
+        ("127.0.0.1.evil.test", False, "127.0.0.1.evil.test"),
+    ],
+)
+def test_a_server_answers_to_the_host_that_it_listens_on(
+    no_server_variables, host: str, local: bool, name: str
+) -> None:
+    found = settings.load_server(host=host)
+    assert found.local is local
+    assert name in found.answers_to
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_every_address_is_no_name(no_server_variables: None, host: str) -> None:
+    found = settings.load_server(host=host)
+    assert not found.local
+    assert found.answers_to == ("localhost", "127.0.0.1", "[::1]")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("port", "x"),
+        ("port", "-1"),
+        ("workers", "1000"),
+        ("names", "a b"),
+        ("names", "a:80"),
+        ("trusted_proxies", "*"),
+    ],
+)
+def test_a_servers_setting_that_can_not_be_read_is_refused_by_its_name(
+    no_server_variables, key: str, value: str
+) -> None:
+    with pytest.raises(InvalidSettings, match="LINEAL_SERVER_"):
+        settings.load_server(**{key: value})

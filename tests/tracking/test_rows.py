@@ -23,6 +23,7 @@ from lineal.tracking.rows import (
     MAX_STEP,
     Chunk,
     check_key,
+    count,
     decode,
     encode,
     json_values,
@@ -369,3 +370,8 @@ def test_what_can_not_be_a_key_is_named_and_refused(key: Any) -> None:
         check_key(key)
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("rows", [[], ROWS, [(n, 0.0, {f"key{n}": n}) for n in range(3000)]])
+def test_how_many_rows_there_are_stands_in_the_header(rows: list[Any]) -> None:
+    assert count(encode(rows, "w")) == len(rows)

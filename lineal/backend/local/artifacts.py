@@ -74,7 +74,7 @@ class LocalArtifacts(LocalFinding):
             place = project or (run.run.project if run else self._here.project_for(None))
             if place == REGISTRY:
                 raise InvalidRef("the project 'registry' holds links only; log elsewhere, then link")
-            self._here.check_new(session, self._here.entity, place)
+            self._here.check_new(session, self._here.entity, place, collection)
             at = clock.now()
             found = collections.get_or_add(session, self._here.entity, place, collection, type, at=at)
             if manifest is None and not versions.has_content(session, found, digest):
@@ -109,7 +109,7 @@ class LocalArtifacts(LocalFinding):
         with self._here.database.read() as session:
             run = runs.find(session, run_id) if run_id else None
             place = project or (run.run.project if run else self._here.project_for(None))
-            self._here.check_new(session, self._here.entity, place)
+            self._here.check_new(session, self._here.entity, place, collection)
             found = collections.find(session, self._here.entity, place, collection)
             return found is not None and versions.has_content(session, found, digest)
 
@@ -344,7 +344,7 @@ class LocalArtifacts(LocalFinding):
             placed = self._here.hold(session, ref, needs="read")
             at = clock.now()
             if not self._here.check(session, self._here.entity, REGISTRY, goal.collection):
-                self._here.check_new(session, self._here.entity, REGISTRY)
+                self._here.check_new(session, self._here.entity, REGISTRY, goal.collection)
             found = collections.get_or_add(
                 session, self._here.entity, REGISTRY, goal.collection, placed.version.type, at=at
             )

@@ -14,6 +14,8 @@ from lineal.backend.port_runs import Runs
 if TYPE_CHECKING:
     from lineal.access.model import Caller
     from lineal.backend.local.served import ServedBackend
+    from lineal.backend.local.signing_in import SigningIn
+    from lineal.backend.local.vouched import VouchedSigningIn
 
 
 class LocalBackend(Backend):
@@ -50,9 +52,13 @@ class LocalBackend(Backend):
         return ServedBackend(context, url=self.url)
 
     def check(self) -> None:
-        """Does nothing where the store can be read. Raises unavailable.*, corrupt.*."""
-        with self.context.database.read():
-            pass
+        """Does nothing where rows and bytes can be read. Raises unavailable.*, corrupt.*."""
+        self.context.database.ping()
+        self.blobs.store.ping()
+
+    def connections(self) -> int:
+        """How many connections to the rows are in use now."""
+        return self.context.database.in_use()
 
     # Each noun is loaded when it is first asked for: a training process needs few of them.
 
@@ -85,6 +91,20 @@ class LocalBackend(Backend):
         from lineal.backend.local.access import LocalAccess
 
         return LocalAccess(self.context)
+
+    @cached_property
+    def signing_in(self) -> SigningIn:
+        """Who asks, for a server over this store."""
+        from lineal.backend.local.signing_in import SigningIn
+
+        return SigningIn(self.context)
+
+    @cached_property
+    def vouched(self) -> VouchedSigningIn:
+        """Signing in by OpenID Connect, for a server over this store."""
+        from lineal.backend.local.vouched import VouchedSigningIn
+
+        return VouchedSigningIn(self.context)
 
     def close(self) -> None:
         self.context.database.close()

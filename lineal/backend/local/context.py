@@ -164,9 +164,9 @@ class Context:
 
         return guard.check(session, self.caller, entity, project, collection, **more)
 
-    def check_new(self, session: Session, entity: str, project: str, *, needs: Permission | None = None) -> None:
-        """Refuses a caller who may make nothing in the project, be it there or not. Raises forbidden.*."""
-        if not self.check(session, entity, project, needs=needs):
+    def check_new(self, session: Session, entity: str, project: str, subject: str) -> None:
+        """Refuses a caller who may not make the subject in the project, be that there or not. Raises forbidden.*."""
+        if not self.check(session, entity, project, subject=subject):
             who = self.caller.name if self.caller else self.user
             raise RoleTooSmall(f"{who} may make nothing in {entity}/{project}; ask an admin of it")
 

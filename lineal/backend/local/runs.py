@@ -63,7 +63,7 @@ class LocalRuns(LocalRecord, LocalRunSearch):
             notes=check_text(notes, "notes"),
         )
         with self._here.database.begin() as session:
-            self._here.check_new(session, run.entity, run.project)
+            self._here.check_new(session, run.entity, run.project, f"run:{run_id}")
             found = runs.find(session, run_id, locked=True)
             if found is not None and not self._here.check(session, found.run.entity, found.run.project):
                 raise RunExists(f"the id {run_id} is taken; give the run another one")

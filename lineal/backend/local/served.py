@@ -87,8 +87,9 @@ def _method(noun: str, name: str, function: Callable[..., Any]) -> Callable[...,
 
 
 def _subject(given: Mapping[str, Any]) -> str:
-    first = next(iter(given.items()), ("", ""))
-    return f"run:{first[1]}" if first[0] == "run_id" else str(first[1])
+    """What the act is about, as far as its arguments tell; where it asks, it tells more exactly."""
+    name, value = next(iter(given.items()), ("", ""))
+    return f"run:{value}" if name == "run_id" else value if isinstance(value, str) else ""
 
 
 def _told(given: Mapping[str, Any]) -> dict[str, Any]:
