@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lineal.api import health, objects, routes, signing_in
+from lineal.api import health, live, objects, routes, schema, signing_in
 from lineal.api.bounds import Bounds, Limits
 from lineal.api.caller import Desk
 from lineal.api.gate import Gate
@@ -57,8 +57,17 @@ def create_app(
     )
     desk = Desk(backend)
     # Taken over rather than included: FastAPI would read every signature a second time, and ask each router in turn.
-    made = (objects.router(desk, API), routes.router(desk, API), signing_in.router(desk, provider, API))
-    for router in (*made, health.router(backend, state or health.State()), *more):
+    known = state or health.State()
+    app.state.live = live.Live(desk, known)
+    made = (
+        objects.router(desk, API),
+        routes.router(desk, API),
+        signing_in.router(desk, provider, API),
+        live.router(app.state.live, API),
+        schema.router(app, API),
+        health.router(backend, known),
+    )
+    for router in (*made, *more):
         app.router.routes.extend(router.routes)
     _answer_errors(app)
     app.add_middleware(Bounds, limits=limits or Limits())

@@ -1,41 +1,45 @@
-"""Routes derived from the port's declarations: parameters, documentation and permission come from there."""
+"""Routes derived from the port: parameters and permission come from its declarations; `schema.py` documents them."""
 
 from __future__ import annotations
 
-import inspect
+import json
+import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import Json
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from lineal.api import etag
 from lineal.api.caller import Desk
-from lineal.api.outer import Answer
+from lineal.api.outer import Answer, envelope
 from lineal.api.spans import span
 from lineal.backend import wire
 from lineal.backend.declared import Declared, operations
-from lineal.core.errors import InvalidRows
+from lineal.backend.operation import PAGE
+from lineal.core.errors import InvalidArgument, InvalidRows
 from lineal.tracking import rows
 from lineal.tracking.model import Batch
 
-MAX_BATCH_BYTES = 64 << 20
-_BY_HAND = {("runs", "append"), ("artifacts", "manifest")}
+MAX_BATCH_BYTES = MAX_BODY_BYTES = 64 << 20
+BY_HAND = {("runs", "append"), ("artifacts", "manifest")}
+_WITH_HEADERS: dict[tuple[str, str], Callable[[Request, Any, dict[str, Any]], Response]] = {
+    ("artifacts", "resolve"): etag.resolved,
+    ("artifacts", "move_alias"): etag.moved,
+}
 
 
 def router(desk: Desk, prefix: str) -> APIRouter:
     """Every operation of the port, at its path below `prefix`."""
     made = APIRouter(prefix=prefix)
     for declared in operations():
-        if (declared.noun, declared.name) not in _BY_HAND:
+        if (declared.noun, declared.name) not in BY_HAND:
             made.add_api_route(
                 declared.operation.path,
                 _endpoint(desk, declared),
                 methods=[declared.operation.method],
                 operation_id=f"{declared.noun}.{declared.name}",
-                summary=declared.doc.split("\n", 1)[0],
-                description=declared.doc,
                 tags=[declared.noun],
                 openapi_extra={"x-permission": declared.operation.needs},
             )
@@ -44,55 +48,99 @@ def router(desk: Desk, prefix: str) -> APIRouter:
 
 
 def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
+    """What answers a request. Values are read by us: FastAPI takes longer to do so than the store to answer."""
     operation = f"{declared.noun}.{declared.name}"
+    special = _WITH_HEADERS.get((declared.noun, declared.name))
 
-    def endpoint(request: Request, **values: Any) -> Response:
+    def act(request: Request, values: Mapping[str, Any]) -> Response:
         noun = getattr(desk.of(request), declared.noun)
-        given = {
-            name: wire.from_json(declared.hints[name], value)
-            for name, value in values.items()
-            if declared.in_body or value is not None
-        }
+        given = _given(declared, {**values, **request.path_params})
         with span(operation):
+            if special:
+                return special(request, noun, given)
+            if declared.operation.cursor:
+                return _page(request, declared, getattr(noun, declared.name), given)
             return Answer(getattr(noun, declared.name)(**given))
 
-    parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
-    parameters += [_parameter(declared, name) for name in declared.parameters]
-    endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    def by_query(request: Request) -> Response:
+        return act(request, _queried(declared, request))
+
+    async def by_body(request: Request) -> Response:
+        body = await _body(request)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":  # also what keeps pages of other sites from posting
+            return envelope(InvalidArgument("send a JSON object, with `Content-Type: application/json`"), 415)
+        return await run_in_threadpool(lambda: act(request, _parsed(body)))
+
+    endpoint = by_body if declared.in_body else by_query
     endpoint.__name__ = declared.name
     return endpoint
 
 
-def _parameter(declared: Declared, name: str) -> inspect.Parameter:
-    """The parameter as FastAPI reads it: from path, body, or query; there JSON stands for what is no text."""
-    kind, default = declared.hints[name], declared.parameters[name].default
-    if name in declared.in_path:
-        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
-    needed = default is inspect.Parameter.empty
-    if declared.in_body:
-        field = Body(embed=True) if needed else Body(embed=True, default=default)
-        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=_plain(kind), default=field)
-    field = Query() if needed else Query(default=None)
-    shown: Any = kind if _is_text(kind) else Json
-    if not needed:
-        shown = shown | None
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=shown, default=field)
+def _page(request: Request, declared: Declared, act: Callable[..., Any], given: dict[str, Any]) -> Response:
+    """Part of a list, with a link to the next one where there is one."""
+    assert declared.operation.cursor
+    limit = given.get("limit")
+    most = min(PAGE, limit) if limit is not None and limit > 0 else PAGE if limit is None else limit
+    found = act(**given | {"limit": most})
+    answer = Answer(found)
+    if len(found) == most:
+        query = request.url.include_query_params(limit=most, after=declared.operation.cursor(found[-1])).query
+        answer.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return answer
 
 
-def _plain(kind: Any) -> Any:
-    """What a JSON body may have for a parameter of the type: records are checked by `wire.from_json`."""
-    return Any if _is_record(kind) or "Mapping" in str(kind) or "datetime" in str(kind) else kind
+def _given(declared: Declared, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The operation's arguments. Raises invalid.argument where one is missing, unknown, or of another type."""
+    if unknown := values.keys() - declared.parameters.keys():
+        known = ", ".join(declared.parameters)
+        raise InvalidArgument(f"{ascii(min(unknown))[:80]} is no parameter of this operation; there are {known}")
+    given = {}
+    for name, value in values.items():
+        try:
+            given[name] = wire.from_json(declared.hints[name], value)
+        except InvalidArgument as problem:
+            raise InvalidArgument(f"{name}: {problem.message}") from None
+    for name, parameter in declared.parameters.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise InvalidArgument(f"{name} is missing")
+    return given
 
 
-def _is_record(kind: Any) -> bool:
-    return hasattr(kind, "__dataclass_fields__")
+def _queried(declared: Declared, request: Request) -> dict[str, Any]:
+    """The values of a query: texts as they are, the rest as JSON. Raises invalid.argument."""
+    found: dict[str, Any] = {}
+    for name, text in request.query_params.multi_items():
+        if name in found or name in declared.in_path:
+            raise InvalidArgument(f"{ascii(name)[:80]} is there twice")
+        found[name] = text
+    for name, text in found.items():
+        if name in declared.hints and not is_text(declared.hints[name]):
+            try:
+                found[name] = json.loads(text)
+            except (ValueError, RecursionError):
+                raise InvalidArgument(
+                    f"{name}: {ascii(text)[:80]} is no JSON, as a value that is no text is"
+                ) from None
+    return found
 
 
-def _is_text(kind: Any) -> bool:
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidArgument("the body is no JSON") from None
+    if not isinstance(values, dict):
+        raise InvalidArgument("the body is to be a JSON object, with a field for each parameter")
+    return values
+
+
+def is_text(kind: Any) -> bool:
     """Whether values of the type are texts, or stand as texts in JSON: moments and literals."""
-    options = [option for option in (typing.get_args(kind) or (kind,)) if option is not type(None)]
     if typing.get_origin(kind) is typing.Literal:
         return True
+    several = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+    options = [option for option in (typing.get_args(kind) if several else (kind,)) if option is not type(None)]
     return all(
         option is str or "datetime" in str(option) or typing.get_origin(option) is typing.Literal
         for option in options
@@ -125,6 +173,6 @@ async def _body(request: Request) -> bytes:
     async for piece in request.stream():
         size += len(piece)
         if size > MAX_BATCH_BYTES:
-            raise InvalidRows(f"a batch has at most {MAX_BATCH_BYTES} bytes")
+            raise InvalidRows(f"a request has at most {MAX_BATCH_BYTES} bytes")
         pieces.append(piece)
     return b"".join(pieces)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 Permission = Literal["read", "write", "promote", "delete", "admin"]
+PAGE = 1000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -17,13 +18,20 @@ class Operation:
     method: str
     path: str
     needs: Permission
+    cursor: Callable[[Any], str] | None = None  # what names an item of the list that is answered, if it may grow
 
 
-def operation(method: str, path: str, *, needs: Permission) -> Callable[[F], F]:
-    """Declares the decorated method of a port as an operation."""
+def operation(
+    method: str, path: str, *, needs: Permission, cursor: Callable[[Any], str] | None = None
+) -> Callable[[F], F]:
+    """Declares the decorated method of a port as an operation.
+
+    With a `cursor` it lists what may grow and takes `limit` and `after`: at most so many, behind the item of that
+    cursor. Without `limit` all are answered; over HTTP they come by PAGE at most.
+    """
 
     def declare(function: F) -> F:
-        function.operation = Operation(method, path, needs)  # type: ignore[attr-defined]
+        function.operation = Operation(method, path, needs, cursor)  # type: ignore[attr-defined]
         return function
 
     return declare

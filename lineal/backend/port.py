@@ -145,11 +145,20 @@ class Artifacts:
         """The manifest with that digest, verified. Raises not_found.blob, corrupt.manifest."""
         raise NotImplementedError
 
-    @operation("GET", "/artifacts/collections", needs="read")
+    @operation("GET", "/artifacts/collections", needs="read", cursor=lambda c: f"{c.project}/{c.name}")
     def list_collections(
-        self, *, project: str | None = None, type: str | None = None, deleted: bool = False
+        self,
+        *,
+        project: str | None = None,
+        type: str | None = None,
+        deleted: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Collection]:
-        """The collections by project and name; without `project`, those of every project."""
+        """The collections by project and name; without `project`, those of every project.
+
+        At most `limit`, behind the collection `after` (`project/name`).
+        """
         raise NotImplementedError
 
     @operation("GET", "/artifacts/types", needs="read")
@@ -157,9 +166,14 @@ class Artifacts:
         """The types of the collections, sorted."""
         raise NotImplementedError
 
-    @operation("GET", "/artifacts/versions", needs="read")
-    def list_versions(self, collection: str, *, deleted: bool = False) -> list[Version]:
-        """The collection's versions, newest first; with `deleted`, tombstones too."""
+    @operation("GET", "/artifacts/versions", needs="read", cursor=lambda version: version.version)
+    def list_versions(
+        self, collection: str, *, deleted: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[Version]:
+        """The collection's versions, newest first; with `deleted`, tombstones too.
+
+        At most `limit`, behind (older than) the version `after` (`vN`).
+        """
         raise NotImplementedError
 
     @operation("PUT", "/artifacts/alias", needs="promote")
@@ -185,9 +199,12 @@ class Artifacts:
         """
         raise NotImplementedError
 
-    @operation("GET", "/artifacts/alias/events", needs="read")
-    def list_alias_events(self, ref: str) -> list[AliasEvent]:
-        """Every move of the collection's aliases, or of the one that `ref` (`name:alias`) names, oldest first."""
+    @operation("GET", "/artifacts/alias/events", needs="read", cursor=lambda event: str(event.id))
+    def list_alias_events(self, ref: str, *, limit: int | None = None, after: str | None = None) -> list[AliasEvent]:
+        """Every move of the collection's aliases, or of the one that `ref` (`name:alias`) names, oldest first.
+
+        At most `limit`, behind the event with the id `after`.
+        """
         raise NotImplementedError
 
     @operation("GET", "/artifacts/alias/intervals", needs="read")
@@ -250,7 +267,7 @@ class Artifacts:
         """How two versions differ: files added, removed and changed, and metadata."""
         raise NotImplementedError
 
-    @operation("GET", "/artifacts/search", needs="read")
+    @operation("GET", "/artifacts/search", needs="read", cursor=lambda v: f"{v.project}/{v.collection}:{v.version}")
     def search(
         self,
         text: str = "",
@@ -260,11 +277,14 @@ class Artifacts:
         metadata: Mapping[str, str] | None = None,
         digest: str | None = None,
         project: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Version]:
         """The versions that meet every condition, by collection, newest first.
 
-        `text` is part of a collection's name or description, or a pattern with `*`; `metadata` maps dotted keys to
-        values as text; `digest` is a version's, or that of a file in it.
+        At most `limit`, behind the version `after` (`project/collection:vN`). `text` is part of a collection's name
+        or description, or a pattern with `*`; `metadata` maps dotted keys to values as text; `digest` is that of a
+        version, or of a file in it.
         """
         raise NotImplementedError
 

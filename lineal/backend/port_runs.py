@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lineal.backend.operation import operation
-from lineal.tracking.model import Alert, Batch, Heard, Page, Resume, Run, RunFile, RunState, Samples, Stream
+from lineal.tracking.model import Alert, Batch, Events, Heard, Page, Resume, Run, RunFile, RunState, Samples, Stream
 
 Row = Mapping[str, Any]
 
@@ -146,9 +146,14 @@ class Runs:
         """
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/keys", needs="read")
-    def list_keys(self, run_id: str, *, stream: Stream = "history") -> Sequence[str]:
-        """The keys that the stream has rows for, sorted, without those that start with `_`."""
+    @operation("GET", "/runs/{run_id}/keys", needs="read", cursor=lambda key: key)
+    def list_keys(
+        self, run_id: str, *, stream: Stream = "history", limit: int | None = None, after: str | None = None
+    ) -> Sequence[str]:
+        """The keys that the stream has rows for, sorted, without those that start with `_`.
+
+        At most `limit`, behind the key `after`.
+        """
         raise NotImplementedError
 
     @operation("GET", "/runs/{run_id}/rows", needs="read")
@@ -199,12 +204,34 @@ class Runs:
         """
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/files", needs="read")
-    def list_files(self, run_id: str) -> Sequence[RunFile]:
-        """The files of the run, by path."""
+    @operation("POST", "/runs/{run_id}/events/page", needs="read")
+    def events(
+        self,
+        run_id: str,
+        *,
+        streams: Sequence[Stream] = ("history",),
+        keys: Sequence[str] | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        limit: int = 1000,
+    ) -> Events:
+        """What became known of the run behind the cursor `after`, without it from the beginning, at once.
+
+        Rows are told by stream, up to about `limit` of them; with `keys`, of each row those that it has. Without
+        `after` each stream begins with its `last` rows (None: all). Every row is told once, in the order in which
+        rows came in and by step among those that came together; a row that gets more values later is told again
+        with these. Where rows that were told are gone, as a rewind takes them, or where late ones were mixed with
+        them before they could be told, `reset` says so, and all rows of the stream follow. A page may be empty.
+        Raises not_found.run, invalid.argument.
+        """
         raise NotImplementedError
 
-    @operation("GET", "/runs/{run_id}/alerts", needs="read")
-    def list_alerts(self, run_id: str) -> Sequence[Alert]:
-        """The alerts of the run, oldest first."""
+    @operation("GET", "/runs/{run_id}/files", needs="read", cursor=lambda file: file.path)
+    def list_files(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[RunFile]:
+        """The files of the run, by path; at most `limit`, behind the path `after`."""
+        raise NotImplementedError
+
+    @operation("GET", "/runs/{run_id}/alerts", needs="read", cursor=lambda alert: alert.id)
+    def list_alerts(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Alert]:
+        """The alerts of the run, oldest first; at most `limit`, behind the alert with the id `after`."""
         raise NotImplementedError

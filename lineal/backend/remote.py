@@ -10,12 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import httpx
 
 from lineal.backend import port, wire
 from lineal.backend.declared import NOUNS, Declared, operations
+from lineal.backend.operation import PAGE
 from lineal.backend.remote_blobs import RemoteBlobs
 from lineal.core import credentials
 from lineal.core.errors import InvalidArgument, InvalidSettings, StoreUnavailable
@@ -192,7 +194,24 @@ def _method(declared: Declared) -> Callable[..., Any]:
         return _read(returns, answer)
 
     call.__name__, call.__doc__ = declared.name, declared.doc
-    return call
+    return _paged(call, declared.operation.cursor) if declared.operation.cursor else call
+
+
+def _paged(call: Callable[..., Any], cursor: Callable[[Any], str]) -> Callable[..., Any]:
+    """The call, which asks page by page, so that each answer is bounded."""
+
+    @wraps(call)
+    def every(self: _Remote, *given: Any, limit: int | None = None, after: str | None = None, **named: Any) -> Any:
+        found: list[Any] = []
+        while True:
+            most = PAGE if limit is None else min(PAGE, limit - len(found))
+            page = call(self, *given, limit=most, after=after, **named)
+            found += page
+            if len(page) < most or len(found) == limit:
+                return found
+            after = cursor(page[-1])
+
+    return every
 
 
 def _query(values: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -14,44 +15,26 @@ from lineal.client.run_view import RunView
 from lineal.tracking.model import Stream
 
 _MOST_KEYS = 12
+_ONLY = {"console": "console", "history": "metrics"}
 
 
 def follow(view: RunView, *, lines: int, only: str | None, interval_s: float, pause: Any = time.sleep) -> None:
     """Prints what the run has and gets, and how it ended once it has."""
-    streams: dict[Stream, int] = {}
-    for stream in ("console", "history"):
-        if only in (None, "console" if stream == "console" else "metrics"):
-            streams[stream] = _start(view, stream, lines)
-    while True:
-        running = view.load().state == "running"  # asked first: what came before the end is printed below
-        for stream, step in list(streams.items()):
-            streams[stream] = _print(view, stream, step)
-        if not running:
-            break
-        pause(interval_s)
+    streams = [stream for stream in ("console", "history") if only in (None, _ONLY[stream])]
+    for event in view.follow(streams, last=lines, interval_s=interval_s, _pause=pause):
+        if event.kind == "rows":
+            for row in event.data["rows"]:
+                _print_row(row, event.stream)
+        elif event.kind == "reset":
+            line(f"(the {_ONLY[event.stream or 'history']} from the beginning, since rows changed)", err=True)
+    view.load()
     code = f", exit code {view.exit_code}" if view.exit_code else ""
     line(f"{view.name} ({view.id}) {view.state}{code}", err=True)
     if view.message:
         print_lines(view.message.splitlines())
 
 
-def _start(view: RunView, stream: Stream, lines: int) -> int:
-    """The step at which the last `lines` rows of the stream begin."""
-    steps, _ = view._connection.backend.runs.columns(view.id, ["_timestamp"], stream=stream)["_timestamp"]
-    if not steps or lines >= len(steps):
-        return 0
-    return steps[-lines] if lines else steps[-1] + 1
-
-
-def _print(view: RunView, stream: Stream, step: int) -> int:
-    """The step behind the rows that were printed."""
-    for row in view.scan_history(min_step=step, stream=stream):
-        _print_row(row, stream)
-        step = row["_step"] + 1
-    return step
-
-
-def _print_row(row: dict[str, Any], stream: Stream) -> None:
+def _print_row(row: Mapping[str, Any], stream: Stream | None) -> None:
     values = {key: value for key, value in row.items() if not key.startswith("_")}
     if stream == "console":
         print_lines(click.unstyle(str(text)) for text in values.values())

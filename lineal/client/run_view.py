@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from lineal.client.run_file import File
 from lineal.core.clock import format_time
 from lineal.core.errors import EntryNotFound, InvalidArgument
 from lineal.core.names import texts
-from lineal.tracking.model import Alert, Run, RunState, Stream
+from lineal.tracking.model import Alert, Event, Run, RunState, Stream
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -209,6 +210,32 @@ class RunView:
             if not rows:
                 return
             step = rows[-1]["_step"] + 1
+
+    def follow(
+        self,
+        streams: Sequence[str] = ("history",),
+        keys: Sequence[str] | None = None,
+        last: int | None = None,
+        interval_s: float = 1.0,
+        *,
+        _pause: Callable[[float], Any] = time.sleep,
+    ) -> Iterator[Event]:
+        """Everything that becomes known of the run, as it does, until it has ended.
+
+        Each stream begins with its `last` rows (None: all); of an event, `kind` says what its `data` holds. After
+        `reset` all rows of its stream come anew. The view itself is as it was read. Raises not_found.run.
+        """
+        asked, after = [_stream(stream) for stream in texts(streams, what="streams")], None
+        while True:
+            page = self._connection.backend.runs.events(
+                self.id, streams=asked, keys=keys, after=after, last=None if after else last
+            )
+            yield from page.events
+            if page.ended:
+                return
+            after = page.after
+            if not page.more:
+                _pause(interval_s)
 
     def _sampled(self, keys: list[str] | None, stream: Stream, most: int) -> list[Row]:
         """Rows picked from columns, which is many times as fast as row by row."""

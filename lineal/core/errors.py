@@ -436,3 +436,7 @@ class TooManyAttempts(Unavailable):
     """Somebody tried to sign in too often; `details["retry_after_s"]` says how long to wait."""
 
     code, http_status = "unavailable.too_many_attempts", 429
+
+
+class TooBusy(Unavailable):
+    code = "unavailable.busy"

@@ -27,6 +27,7 @@ _PATHS = re.compile(rf"{_PATH_TEXT}(?>\0{_PATH_TEXT})*+")  # possessive: nothing
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 _MAX_PATH_BYTES = 4096
 _MAX_SEGMENT_BYTES = 255
+_MAX_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ def check_alias(text: str) -> str:
     if _NUMBER_LIKE.fullmatch(text):
         raise InvalidAlias(f"{text!r} can't be an alias: it reads like a version number")
     return text
+
+
+def check_limit(limit: int | None) -> int | None:
+    """`limit`, if so many can be asked for. Raises invalid.argument."""
+    if limit is not None and not 1 <= limit <= _MAX_LIMIT:
+        raise InvalidArgument(f"limit is {limit}; from 1 to {_MAX_LIMIT:,} can be asked for at once")
+    return limit
 
 
 def parse_number(text: str) -> int:

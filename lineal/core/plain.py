@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Set
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from lineal.core.clock import format_time
@@ -16,10 +17,15 @@ def plain(value: Any, named: Collection[str] = ()) -> Any:
     Moments become RFC 3339 in UTC with a `Z`, tuples and sets lists, bytes hex. Of a record come its fields, after
     those of its properties that are `named`.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        kind = type(value)
-        shown = {name: getattr(value, name) for name in named if isinstance(getattr(kind, name, None), property)}
-        return shown | {field.name: plain(getattr(value, field.name), named) for field in fields(value)}
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if is_dataclass(kind):
+        shown, held = _parts(kind, tuple(named))
+        found = {name: getattr(value, name) for name in shown}
+        for name in held:
+            found[name] = plain(getattr(value, name), named)
+        return found
     if isinstance(value, Mapping):
         return {str(key): plain(item, named) for key, item in value.items()}
     if isinstance(value, list | tuple | Set):
@@ -27,3 +33,10 @@ def plain(value: Any, named: Collection[str] = ()) -> Any:
     if isinstance(value, datetime):
         return format_time(value)
     return value.hex() if isinstance(value, bytes) else value
+
+
+@cache
+def _parts(kind: type, named: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The properties that are shown of a record of that type, and its fields."""
+    shown = (name for name in named if isinstance(getattr(kind, name, None), property))
+    return tuple(shown), tuple(field.name for field in fields(kind))

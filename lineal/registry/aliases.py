@@ -98,11 +98,15 @@ def stood(session: Session, collection: Found, alias: str, at: datetime) -> int 
     return session.scalar(wanted)
 
 
-def events(session: Session, collection: Found, alias: str | None = None) -> list[AliasEvent]:
-    """Every move in the collection, or of the one alias, oldest first."""
+def events(
+    session: Session, collection: Found, alias: str | None = None, *, limit: int | None = None, after: int = 0
+) -> list[AliasEvent]:
+    """Every move in the collection, or of the one alias, oldest first; at most `limit`, behind the event `after`."""
     wanted = select(alias_events).where(alias_events.c.collection_id == collection.id)
     if alias is not None:
         wanted = wanted.where(alias_events.c.alias == alias)
+    if after:
+        wanted = wanted.where(alias_events.c.id > after)
     return [
         AliasEvent(
             f"{collection.project}/{collection.name}",
@@ -114,8 +118,9 @@ def events(session: Session, collection: Found, alias: str | None = None) -> lis
             row.from_number,
             row.to_number,
             row.why,
+            row.id,
         )
-        for row in session.execute(wanted.order_by(alias_events.c.id))
+        for row in session.execute(wanted.order_by(alias_events.c.id).limit(limit))
     ]
 
 

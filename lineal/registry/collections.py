@@ -7,7 +7,7 @@ from collections.abc import Collection as Several
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, tuple_, update
 
 from lineal.core.errors import AmbiguousRef, CollectionNotFound, TypeMismatch
 from lineal.core.names import REGISTRY, Ref, check_name
@@ -115,8 +115,13 @@ def list_all(
     *,
     type: str | None = None,
     deleted: bool = False,
+    limit: int | None = None,
+    after: tuple[str, str] | None = None,
 ) -> list[Collection]:
-    """The collections by project and name, each with how many versions are left and where its aliases stand."""
+    """The collections by project and name, each with how many versions are left and where its aliases stand.
+
+    At most `limit`, behind the project and name `after`.
+    """
     counts = (
         select(
             memberships.c.collection_id,
@@ -140,7 +145,9 @@ def list_all(
         wanted = wanted.where(collections.c.type == type)
     if not deleted:
         wanted = wanted.where(collections.c.deleted_at.is_(None))
-    rows = session.execute(wanted).all()
+    if after is not None:
+        wanted = wanted.where(tuple_(collections.c.project, collections.c.name) > after)
+    rows = session.execute(wanted.limit(limit)).all()
     stands = _aliases(session, [row.id for row in rows] if len(rows) < 500 else None)
     return [
         Collection(

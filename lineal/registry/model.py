@@ -95,6 +95,7 @@ class AliasEvent:
     from_number: int | None
     to_number: int | None
     why: str = ""
+    id: int = 0  # of the event, in order
 
 
 @dataclass(frozen=True, slots=True)

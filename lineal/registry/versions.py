@@ -209,9 +209,13 @@ def latest_at(session: Session, collection: Found, at: datetime) -> int | None:
     return number
 
 
-def list_all(session: Session, collection: Found, *, deleted: bool = False) -> list[Placed]:
-    """The collection's versions, newest first; with `deleted`, tombstones too."""
-    wanted = (_IN if deleted else _LIVE).order_by(memberships.c.number.desc())
+def list_all(
+    session: Session, collection: Found, *, deleted: bool = False, limit: int | None = None, below: int | None = None
+) -> list[Placed]:
+    """The collection's versions, newest first; with `deleted`, tombstones too. At most `limit`, numbered `below`."""
+    wanted = (_IN if deleted else _LIVE).order_by(memberships.c.number.desc()).limit(limit)
+    if below is not None:
+        wanted = wanted.where(memberships.c.number < below)
     return [_placed(row) for row in session.execute(wanted, {"in_id": collection.id})]
 
 

@@ -39,11 +39,19 @@ def add(session: Session, id_: int, alert: Alert) -> None:
     )
 
 
-def list_of(session: Session, id_: int) -> list[Alert]:
-    """The alerts of the run, oldest first."""
-    rows = session.execute(select(run_alerts).where(run_alerts.c.run_id == id_).order_by(run_alerts.c.id))
+def list_of(session: Session, id_: int, *, limit: int | None = None, after: str | None = None) -> list[Alert]:
+    """The alerts of the run, oldest first; at most `limit`, behind the one with the id `after`, if there is one."""
+    here = (run_alerts.c.run_id == id_) & (run_alerts.c.alert_id == after)
+    last = session.scalar(select(run_alerts.c.id).where(here)) if after else None
+    return [alert for _, alert in list_new(session, id_, after=last or 0, limit=limit)]
+
+
+def list_new(session: Session, id_: int, *, after: int, limit: int | None = None) -> list[tuple[int, Alert]]:
+    """The alerts of the run behind the one with the row id `after`, oldest first, each with its row id."""
+    mine = (run_alerts.c.run_id == id_) & (run_alerts.c.id > after)
     return [
-        Alert(row.alert_id, row.title, row.text, row.level, row.at, dict(row.channels), row.repeats) for row in rows
+        (row.id, Alert(row.alert_id, row.title, row.text, row.level, row.at, dict(row.channels), row.repeats))
+        for row in session.execute(select(run_alerts).where(mine).order_by(run_alerts.c.id).limit(limit))
     ]
 
 

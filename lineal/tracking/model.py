@@ -119,6 +119,36 @@ class Page:
     total: int | None = None
 
 
+EventKind = Literal["rows", "reset", "state", "summary", "alert"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that became known of a run; `after` is the cursor behind it.
+
+    `data` is of `rows`: `rows`, by step; of `reset`: nothing, but all rows of the stream are told anew; of `state`:
+    `state`, `exit_code`, `message`, `finished_at`, `stop_asked_by`; of `summary`: `summary`, whole; of `alert`: the
+    fields of Alert.
+    """
+
+    kind: EventKind
+    after: str
+    stream: Stream | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What became known of a run behind a cursor. `after` is the next cursor, `more` whether there is more at once,
+    `ended` whether the run has ended and everything was told.
+    """
+
+    events: tuple[Event, ...]
+    after: str
+    more: bool
+    ended: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """One key of one run, thinned out to buckets: `steps` (of its last point), `low`, `high`, `mean`, `last` of each.

@@ -29,6 +29,7 @@ _CHUNKS = (
     .where((run_chunks.c.run_id == bindparam("run")) & (run_chunks.c.stream == bindparam("of")))
     .order_by(run_chunks.c.id)
 )
+_NEW = _CHUNKS.where(run_chunks.c.id > bindparam("last"))
 _PARTS = (
     select(run_parts)
     .where((run_parts.c.run_id == bindparam("run")) & (run_parts.c.stream == bindparam("of")))
@@ -89,6 +90,12 @@ def waiting(session: Session, id_: int, stream: Stream, era: int) -> tuple[int, 
 def list_chunks(session: Session, id_: int, stream: Stream) -> list[Stored]:
     """The chunks that are in no file yet, oldest first."""
     return [Stored(row.id, row.era, row.data) for row in session.execute(_CHUNKS, {"run": id_, "of": stream})]
+
+
+def list_new(session: Session, id_: int, stream: Stream, *, after: int) -> list[Stored]:
+    """The chunks that came in behind the one with the id `after` and are in no file yet, oldest first."""
+    found = session.execute(_NEW, {"run": id_, "of": stream, "last": after})
+    return [Stored(row.id, row.era, row.data) for row in found]
 
 
 def list_parts(session: Session, id_: int, stream: Stream) -> list[File]:
@@ -184,7 +191,10 @@ def add_files(session: Session, id_: int, files: Sequence[RunFile], *, at: datet
         session.execute(insert(run_files), new)
 
 
-def list_files(session: Session, id_: int) -> list[RunFile]:
-    """The files of the run, by path."""
-    found = session.execute(select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path))
+def list_files(session: Session, id_: int, *, limit: int | None = None, after: str | None = None) -> list[RunFile]:
+    """The files of the run, by path; at most `limit`, behind the path `after`."""
+    wanted = select(run_files).where(run_files.c.run_id == id_).order_by(run_files.c.path).limit(limit)
+    if after is not None:
+        wanted = wanted.where(run_files.c.path > after)
+    found = session.execute(wanted)
     return [RunFile(row.path, digests.format(Digest(row.digest)), row.size) for row in found]

@@ -28,7 +28,7 @@ def test_every_operation_is_on_the_page_with_its_contract_and_permission(ask: As
         ("GET", "/api/v1/artifacts/resolve?ref=a%20b", 422, "invalid.name"),
         ("GET", "/api/v1/runs/x/rows?limit=many", 422, "invalid.argument"),
         ("PUT", "/api/v1/runs", 405, "invalid.argument"),
-        ("POST", "/api/v1/runs", 422, "invalid.argument"),
+        ("POST", "/api/v1/runs", 415, "invalid.argument"),
     ],
 )
 def test_every_error_comes_in_the_one_envelope(ask: Ask, method: str, path: str, status: int, code: str) -> None:

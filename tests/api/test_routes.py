@@ -51,3 +51,24 @@ def test_a_batch_that_is_none_is_refused(ask: Ask, backend: LocalBackend) -> Non
 def test_every_path_parameter_is_a_parameter_of_its_operation() -> None:
     for declared in operations():
         assert declared.in_path <= declared.parameters.keys()
+
+
+def test_a_parameter_that_is_unknown_or_there_twice_is_refused(ask: Ask) -> None:
+    ask("POST", "/api/v1/runs", json={"run_id": "r1"})
+    for path in ("runs/r1/rows?limt=5", "runs/r1/rows?limit=5&limit=6", "runs/r1/rows?run_id=r2"):
+        answer = ask("GET", f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid.argument"), path
+    answer = ask("PATCH", "/api/v1/runs/r1", json={"nam": "x"})
+    assert "nam" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_a_body_that_does_not_say_that_it_is_json_is_refused(ask: Ask, kind: str) -> None:
+    """Browsers send such bodies for pages of other sites without asking."""
+    answer = ask("POST", "/api/v1/runs", content=b'{"run_id": "r1"}', headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "invalid.argument")
+
+
+def test_lists_in_a_query_are_json_whatever_they_hold(ask: Ask) -> None:
+    ask("POST", "/api/v1/runs", json={"run_id": "r1"})
+    assert ask("GET", "/api/v1/runs/r1/rows", params={"keys": '["a"]'}).json() == []

@@ -38,7 +38,7 @@ def ask(backend: LocalBackend, heard: Heard) -> Ask:
     ("method", "path", "route", "status"),
     [
         ("GET", "/health", "/health", 200),
-        ("GET", "/api/v1/projects?secret=1", "/api/v1/projects", 200),
+        ("GET", "/api/v1/projects?secret=1", "/api/v1/projects", 422),
         ("GET", "/api/v1/runs/secret", "/api/v1/runs/{run_id}", 404),
         ("GET", "/api/v1/objects/secret", "/api/v1/objects/{key}", 404),
         ("GET", "/secret", None, 404),

@@ -176,3 +176,14 @@ def test_a_deleted_run_is_gone(view: RunView) -> None:
     view.delete()
     with pytest.raises(errors.RunNotFound):
         Api().run("r1")
+
+
+def test_a_run_is_followed_until_it_has_ended() -> None:
+    with lineal.init(id="followed") as run:
+        run.log({"a": 1, "b": 2})
+        run.log({"a": 3})
+    events = list(lineal.Api().run("followed").follow(keys=["a"]))
+    assert [row["a"] for event in events if event.kind == "rows" for row in event.data["rows"]] == [1, 3]
+    assert [event.data["state"] for event in events if event.kind == "state"] == ["finished"]
+    last = list(lineal.Api().run("followed").follow(last=1))
+    assert [row["a"] for event in last if event.kind == "rows" for row in event.data["rows"]] == [3]

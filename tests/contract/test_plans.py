@@ -19,6 +19,7 @@ from lineal.db import schema
 from lineal.db.session import Session, insert_many
 from lineal.storage import digest as digests
 from lineal.tracking import rows
+from lineal.tracking.cursors import Cursor, Place, format_cursor
 from lineal.tracking.model import Batch
 from tests.postgres import drop_database, new_database, shared_url
 
@@ -232,6 +233,14 @@ def append(backend: Backend) -> None:
 append.seq = 2  # type: ignore[attr-defined]
 
 
+def follow(backend: Backend) -> None:
+    """A look at a run by somebody who has seen all of it."""
+    backend.runs.events("r7", after=follow.after)  # type: ignore[attr-defined]
+
+
+follow.after = format_cursor(Cursor({"history": Place(10**9, 10**9, step=None)}))  # type: ignore[attr-defined]
+
+
 def asked_by(session: Session, token: str) -> None:
     with pytest.raises(KeyRefused):
         keys.find_caller(session, token, at=NOON)
@@ -248,6 +257,10 @@ QUESTIONS: dict[str, Callable[[Backend], Any]] = {
     "resolve a number in any project": lambda b: b.artifacts.resolve("m7:v0"),
     "move an alias": lambda b: b.artifacts.move_alias("p/m8:v0", "staging", expected="none"),
     "list the versions of a collection": lambda b: b.artifacts.list_versions("p/m7"),
+    "a page of the versions of a collection": lambda b: b.artifacts.list_versions("p/m7", limit=10, after="v9"),
+    "a page of an alias's events": lambda b: b.artifacts.list_alias_events("p/m7:production", limit=10, after="3"),
+    "a page of a run's files": lambda b: b.runs.list_files("r7", limit=10, after="a"),
+    "what is new of a run": follow,
     "log a version again": lambda b: b.artifacts.log("m7", "model", digests.format(digest(7)), project="p"),
     "use a version": lambda b: b.artifacts.use("p/m9:v0", "r0"),
     "what is missing of a few blobs": lambda b: b.blobs.missing([digest(n) for n in range(5)]),

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -600,3 +601,18 @@ def test_an_object_just_written_is_listed_as_young(desk: Desk) -> None:
     desk.log("x")
     (stored,) = behind(desk.backend).blobs.store.list()
     assert before - 1 <= stored.modified_at <= time.time()
+
+
+def test_a_grace_period_that_can_be_none_is_refused(backend: Backend) -> None:
+    for grace_s in (-1, 10**10, 10**30):
+        with pytest.raises(errors.InvalidArgument, match="grace"):
+            backend.store.plan_gc(grace_s=grace_s)
+
+
+def test_only_what_the_store_itself_decides_is_deleted(desk: Desk) -> None:
+    """A plan that comes back with other decisions than were shown changes nothing of what stays."""
+    desk.log("one")
+    plan = desk.backend.store.plan_gc(grace_s=0)
+    forged = replace(plan, decisions=tuple(replace(d, fate="purge") for d in plan.decisions))
+    desk.backend.store.gc(forged)
+    assert desk.backend.artifacts.resolve("data:v0").purged_at is None

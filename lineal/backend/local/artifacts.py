@@ -178,12 +178,27 @@ class LocalArtifacts(LocalFinding):
         return self._here.manifests.stored(digest)
 
     def list_collections(
-        self, *, project: str | None = None, type: str | None = None, deleted: bool = False
+        self,
+        *,
+        project: str | None = None,
+        type: str | None = None,
+        deleted: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Collection]:
+        names.check_limit(limit)
+        last = None if after is None else _place(after)
+        found: list[Collection] = []
         with self._here.database.read() as session:
-            seen = self._here.sight(session)
-            found = collections.list_all(session, self._here.entity, project, type=type, deleted=deleted)
-            return [one for one in found if seen.collection(one.entity, one.project, one.name)]
+            seen, entity = self._here.sight(session), self._here.entity
+            while True:  # a page may hold some that the caller doesn't see
+                page = collections.list_all(
+                    session, entity, project, type=type, deleted=deleted, limit=limit, after=last
+                )
+                found += [one for one in page if seen.collection(one.entity, one.project, one.name)]
+                if limit is None or len(page) < limit or len(found) >= limit:
+                    return found[:limit]
+                last = (page[-1].project, page[-1].name)
 
     def list_types(self, *, project: str | None = None) -> list[str]:
         with self._here.database.read() as session:
@@ -191,10 +206,14 @@ class LocalArtifacts(LocalFinding):
             found = collections.list_types(session, entity, project)
             return sorted({type_ for place, type_ in found if seen.project(entity, place)})
 
-    def list_versions(self, collection: str, *, deleted: bool = False) -> list[Version]:
+    def list_versions(
+        self, collection: str, *, deleted: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[Version]:
+        names.check_limit(limit)
+        below = None if after is None else names.parse_number(after)
         with self._here.database.read() as session:
             found = self._here.collection(session, parse_ref(collection), deleted=deleted)
-            return [placed.version for placed in versions.list_all(session, found, deleted=deleted)]
+            return [p.version for p in versions.list_all(session, found, deleted=deleted, limit=limit, below=below)]
 
     # ---- aliases ---------------------------------------------------------------------------------------------
 
@@ -242,11 +261,14 @@ class LocalArtifacts(LocalFinding):
             numbers = [None if number is None else names.format_number(number) for number in (stood, to)]
             self._here.note({alias: numbers[0]}, {alias: numbers[1]})
 
-    def list_alias_events(self, ref: str) -> list[AliasEvent]:
+    def list_alias_events(self, ref: str, *, limit: int | None = None, after: str | None = None) -> list[AliasEvent]:
         parsed = parse_ref(ref)
+        names.check_limit(limit)
+        if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
+            raise InvalidArgument(f"{ascii(after)[:40]} is no id of an event")
         with self._here.database.read() as session:
             found = self._here.collection(session, parsed, deleted=True)
-            return aliases.events(session, found, parsed.alias)
+            return aliases.events(session, found, parsed.alias, limit=limit, after=int(after or 0))
 
     def list_alias_intervals(self, ref: str) -> list[AliasInterval]:
         events = self.list_alias_events(names.format_ref(_alias_ref(ref)))
@@ -379,6 +401,14 @@ def _alias_ref(text: str) -> Ref:
     if parsed.alias is None:
         raise InvalidRef(f"{text!r} names no alias that moves by hand; write name:alias, such as model:production")
     return parsed
+
+
+def _place(text: str) -> tuple[str, str]:
+    """The project and name in `project/name`."""
+    ref = parse_ref(text)
+    if ref.project is None or ref.entity is not None:
+        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name")
+    return ref.project, ref.collection
 
 
 def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from lineal.backend.local.context import Context
 from lineal.backend.port import Artifacts, Difference, EntryChange
+from lineal.core import names
+from lineal.core.errors import InvalidArgument
+from lineal.core.names import parse_ref
 from lineal.registry import versions
 from lineal.registry.model import Version
 from lineal.storage import digest as digests
@@ -42,7 +45,11 @@ class LocalFinding(Artifacts):
         metadata: Mapping[str, str] | None = None,
         digest: str | None = None,
         project: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[Version]:
+        names.check_limit(limit)
+        last = None if after is None else _place(after)
         wanted = digests.parse(digest) if digest else None
         with self._here.database.read() as session:
             seen = self._here.sight(session)
@@ -61,7 +68,8 @@ class LocalFinding(Artifacts):
         if wanted is not None:
             holding = self._manifests_with(wanted, {version.digest for version in found})
             found = [version for version in found if version.digest in holding]
-        return sorted(found, key=lambda v: (v.project, v.collection, -v.number))
+        found.sort(key=lambda v: (v.project, v.collection, -v.number))
+        return [v for v in found if last is None or (v.project, v.collection, -v.number) > last][:limit]
 
     def _manifests_with(self, wanted: digests.Digest, candidates: set[str]) -> set[str]:
         """Those of the manifests `candidates` that are `wanted`, or name it or refer to it."""
@@ -105,3 +113,11 @@ def _text_matches(text: str, version: Version) -> bool:
 def _metadata_matches(metadata: Mapping[str, Any], key: str, wanted: str) -> bool:
     flat = flatten(metadata)
     return key in flat and (str(flat[key]) == wanted or str(flat[key]).lower() == wanted.lower())
+
+
+def _place(text: str) -> tuple[str, str, int]:
+    """The place of `project/collection:vN` in the order of what is found."""
+    ref = parse_ref(text)
+    if ref.number is None:
+        raise InvalidArgument(f"{ascii(text)[:80]} is no place in a list; write project/name:vN")
+    return ref.project or "", ref.collection, -ref.number

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from lineal.backend.local.context import Context
 from lineal.backend.port_runs import Row, Runs
 from lineal.core.errors import BlobNotFound, InvalidArgument
+from lineal.core.names import check_limit
 from lineal.db.session import Session
 from lineal.tracking import streams
 from lineal.tracking.arrays import numbers_in, of_numbers
@@ -37,11 +38,16 @@ class LocalHistory(Runs):
     def __init__(self, context: Context) -> None:
         self._here = context
 
-    def list_keys(self, run_id: str, *, stream: Stream = "history") -> Sequence[str]:
+    def list_keys(
+        self, run_id: str, *, stream: Stream = "history", limit: int | None = None, after: str | None = None
+    ) -> Sequence[str]:
+        check_limit(limit)
+
         def ask(sources: list[Source], _: Started) -> set[str]:
             return {key for source in sources for key in source.list_keys()}
 
-        return sorted(key for key in self._asked(run_id, stream, ask) if not key.startswith("_"))
+        found = sorted(key for key in self._asked(run_id, stream, ask) if not key.startswith("_"))
+        return [key for key in found if after is None or key > after][:limit]
 
     def columns(
         self,
@@ -54,7 +60,7 @@ class LocalHistory(Runs):
     ) -> Mapping[str, tuple[Sequence[int], Sequence[Any]]]:
         table = self._points(run_id, stream, keys, min_step, max_step)
         found: dict[str, tuple[list[int], list[Any]]] = {key: ([], []) for key in keys}
-        for key, step, value, _ in _plain(table):
+        for key, step, value, _ in plain_points(table):
             found[key][0].append(step)
             found[key][1].append(value)
         return found
@@ -80,7 +86,7 @@ class LocalHistory(Runs):
             return []
         table = self._points(run_id, stream, None if keys is None else [*wanted, TIME], min_step, last + 1)
         found: dict[tuple[int, str], dict[str, Any]] = {}
-        for key, step, value, writer in _plain(table):
+        for key, step, value, writer in plain_points(table):
             row = found.setdefault((step, writer), {"_step": step})
             row[key] = value
             if writer:
@@ -101,7 +107,7 @@ class LocalHistory(Runs):
 
         def ask(sources: list[Source], _: Started) -> list[tuple[str, pa.Table]]:
             columns, each = ("step", "number", "integer"), dict.fromkeys(keys)
-            return [(key, _together(sources, _bounds([key], min_step, max_step), columns)) for key in each]
+            return [(key, together(sources, _bounds([key], min_step, max_step), columns)) for key in each]
 
         found = []
         for run_id in dict.fromkeys(run_ids):
@@ -125,7 +131,7 @@ class LocalHistory(Runs):
         """The points within the bounds, by key and step."""
 
         def ask(sources: list[Source], _: Started) -> pa.Table:
-            return _together(sources, _bounds(keys, low, high), columns)
+            return together(sources, _bounds(keys, low, high), columns)
 
         return self._asked(run_id, stream, ask)
 
@@ -202,12 +208,13 @@ def _in_memory(data: bytes) -> Any:
     return pa.BufferReader(data)
 
 
-def _together(sources: list[Source], bounds: Bounds, columns: Sequence[str] | None) -> pa.Table:
+def together(sources: list[Source], bounds: Bounds | None = None, columns: Sequence[str] | None = None) -> pa.Table:
     """The points of all sources; sorted again only where more than one has any."""
     import pyarrow as pa
 
-    from lineal.tracking.columns import empty, ordered
+    from lineal.tracking.columns import ALL, empty, ordered
 
+    bounds = bounds or ALL
     if len(sources) == 1 and sources[0].is_sorted:
         return sources[0].read(bounds, columns)
     tables = [source.read(bounds) for source in sources]
@@ -221,10 +228,10 @@ def last_values(table: pa.Table) -> dict[str, Any]:
 
     codes = numbers_in(table.column("key").unify_dictionaries().combine_chunks().indices)
     ends = np.flatnonzero(np.append(np.diff(codes) != 0, True)) if len(codes) else codes
-    return {key: value for key, _, value, _ in _plain(table.take(of_numbers(ends)))}
+    return {key: value for key, _, value, _ in plain_points(table.take(of_numbers(ends)))}
 
 
-def _plain(table: pa.Table) -> list[tuple[str, int, Any, str]]:
+def plain_points(table: pa.Table) -> list[tuple[str, int, Any, str]]:
     """The points as (key, step, value, writer)."""
     columns = table.to_pydict()
     return [

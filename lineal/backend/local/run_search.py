@@ -9,7 +9,7 @@ from lineal.backend.local.context import Context
 from lineal.backend.port_runs import Runs
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument, RunInUse
-from lineal.core.names import REGISTRY
+from lineal.core.names import REGISTRY, check_limit
 from lineal.lineage import edges
 from lineal.tracking import alerts, runs, streams
 from lineal.tracking.model import Alert, Page, Run, RunFile
@@ -55,13 +55,15 @@ class LocalRunSearch(Runs):
             every = search.list_projects(session, entity) | collections.list_projects(session, entity)
         return sorted({project for of, project in every if seen.project(of, project)} - {REGISTRY})
 
-    def list_files(self, run_id: str) -> Sequence[RunFile]:
+    def list_files(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[RunFile]:
+        check_limit(limit)
         with self._here.database.read() as session:
-            return streams.list_files(session, self._here.run(session, run_id).id)
+            return streams.list_files(session, self._here.run(session, run_id).id, limit=limit, after=after)
 
-    def list_alerts(self, run_id: str) -> Sequence[Alert]:
+    def list_alerts(self, run_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Alert]:
+        check_limit(limit)
         with self._here.database.read() as session:
-            return alerts.list_of(session, self._here.run(session, run_id).id)
+            return alerts.list_of(session, self._here.run(session, run_id).id, limit=limit, after=after)
 
     def delete(self, run_id: str) -> Run:
         with self._here.database.begin() as session:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from lineal.backend.local.again import repeating_operations
+from lineal.backend.local.events import LocalEvents
 from lineal.backend.local.record import MAX_SUMMARY_BYTES, LocalRecord
 from lineal.backend.local.run_search import LocalRunSearch
 from lineal.core import clock
@@ -22,7 +23,7 @@ _AHEAD = timedelta(days=1)  # so far another machine's clock may be wrong
 
 
 @repeating_operations
-class LocalRuns(LocalRecord, LocalRunSearch):
+class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
     def start(
         self,
         run_id: str,

@@ -11,7 +11,7 @@ from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.context import Context
 from lineal.backend.port import Check, GcPlan, Problem, Stores
 from lineal.core import clock
-from lineal.core.errors import BlobNotFound, Corrupt, Error, NotFound, PlanOutdated
+from lineal.core.errors import BlobNotFound, Corrupt, Error, InvalidArgument, NotFound, PlanOutdated
 from lineal.db.session import Session
 from lineal.lineage import edges
 from lineal.registry import retention, versions
@@ -26,6 +26,7 @@ from lineal.storage.packs import PackWriter
 from lineal.tracking import runs, streams
 
 _WRITING = timedelta(hours=1)  # no object stays unknown to the index for longer while its writer lives
+_LONGEST_GRACE_S = 1_000_000_000
 
 
 @repeating_operations
@@ -59,13 +60,15 @@ class LocalStores(Stores):
             for pack in packs.values():
                 index.move(session, pack.places, pack.key, pack.size, at=at)
             index.forget_objects(session, [*garbage.objects, *packs])
-            for decision in plan.decisions:
+            for decision in fresh.decisions:  # as the plan's are; they may have come from far
                 self._purge(session, decision, ids.by_ref[decision.version.ref], at)
         for key in (*garbage.objects, *packs, *garbage.strays):
             store.delete(key)
         return plan
 
     def _plan(self, grace_s: int) -> tuple[GcPlan, Garbage, _Ids]:
+        if not 0 <= grace_s <= _LONGEST_GRACE_S:
+            raise InvalidArgument(f"a grace period has 0 to {_LONGEST_GRACE_S:,} seconds, not {grace_s}")
         now = clock.now()
         older_than = now - timedelta(seconds=grace_s)
         with self._here.database.read() as session:
