@@ -55,6 +55,7 @@ WORKLOADS = {
     "http-resolve": Workload("workloads/http_resolve.py", ("mlflow",)),
     "http-log": Workload("workloads/http_log.py", ("mlflow",)),
     "server-start": Workload("workloads/server_start.py", ("mlflow",)),
+    "http-load": Workload("workloads/http_load.py"),
     "lineage": Workload("workloads/lineage.py", ("mlmd",), seeded=True),
 }
 

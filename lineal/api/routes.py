@@ -56,7 +56,7 @@ def short(made: Iterable[BaseRoute]) -> dict[tuple[str, str], APIRoute]:
         (method, route.path): route
         for route in plain
         if hasattr(route.endpoint, "by_query")
-        for method in route.methods
+        for method in route.methods or ()
     }
 
 
