@@ -101,7 +101,7 @@ def _versions(here: cell.Cell, server: servers.Server) -> None:
     versions, clients_ = here.choose(full=1000, quick=20), here.choose(full=16, quick=4)
     before = server.cpu_s()
     began = time.perf_counter()
-    logged = _spread(clients_, _log_versions, str(here.folder), versions // clients_)
+    logged = _spread(clients_, _log_versions, str(here.folder), versions, clients_)
     lasted = time.perf_counter() - began
     from lineal.client.connection import connection
 
@@ -115,9 +115,12 @@ def _versions(here: cell.Cell, server: servers.Server) -> None:
     here.record("http.versions", lasted / len(logged), **facts)
 
 
-def _log_versions(numbers: Sequence[int], folder: str, each: int) -> list[tuple[int, str]]:
+def _log_versions(numbers: Sequence[int], folder: str, versions: int, clients_: int) -> list[tuple[int, str]]:
+    def some(number: int) -> list[tuple[int, str]]:
+        return _log_some(number, Path(folder), len(range(number, versions, clients_)))
+
     with ThreadPoolExecutor(len(numbers)) as pool:
-        return [pair for made in pool.map(lambda n: _log_some(n, Path(folder), each), numbers) for pair in made]
+        return [pair for made in pool.map(some, numbers) for pair in made]
 
 
 def _log_some(number: int, folder: Path, each: int) -> list[tuple[int, str]]:

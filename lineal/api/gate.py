@@ -40,7 +40,7 @@ class Gate:
     """The app for those whom the desk admits."""
 
     def __init__(self, app: App, desk: Desk, short: Mapping[tuple[str, str], APIRoute] | None = None) -> None:
-        """`short` are routes by method and path that take neither body nor parameters of the path, and are no `async`."""
+        """`short` are routes by method and path, without a body, without parameters in the path, and not `async`."""
         self._app = app
         self._desk = desk
         self._short = short or {}

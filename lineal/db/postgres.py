@@ -1,7 +1,8 @@
 """What is PostgreSQL's own: the engine of a URL, how transactions begin, and its troubles in our words.
 
-Reading transactions see one snapshot (REPEATABLE READ, READ ONLY); single looks are no transaction. Writing ones are READ COMMITTED and lock the rows
-that they decide by; besides, each shares one advisory lock, which those that need to be alone take for themselves.
+Reading transactions see one snapshot (REPEATABLE READ, READ ONLY); single looks are no transaction. Writing ones are
+READ COMMITTED and lock the rows that they decide by; besides, each shares one advisory lock, which those that need to
+be alone take for themselves.
 Psycopg is loaded with the first engine only.
 """
 
