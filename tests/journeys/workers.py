@@ -106,6 +106,11 @@ def work_promote(folder: Path, backend: Backend, cache: Cache, ref: str, expecte
         say(f"refused {problem.code}")
 
 
+def work_race(folder: Path, backend: Backend, cache: Cache, nth: str, ref: str, expected: str) -> None:
+    """`promote`, by the server that the number says."""
+    work_promote(folder, backend, cache, ref, expected)
+
+
 def work_persist(folder: Path, backend: Backend, cache: Cache, name: str, count: str) -> None:
     """Logs versions and, into a run of its own, as many batches, again and again until each is acknowledged."""
     say("ready")
