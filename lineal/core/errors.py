@@ -408,6 +408,12 @@ class StoreUnavailable(Unavailable):
     code = "unavailable.store"
 
 
+class ClockWrong(Unavailable):
+    """This machine's clock and its database's differ by minutes; `details["ahead_s"]` says by how much ours is ahead."""
+
+    code = "unavailable.clock"
+
+
 class DiskFull(Unavailable):
     code = "unavailable.disk_full"
 

@@ -21,12 +21,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from lineal.core import clock
 from lineal.core.errors import (
+    ClockWrong,
     CorruptDatabase,
     DatabaseBusy,
     DiskFull,
@@ -43,6 +45,7 @@ Session = Connection
 Upgraded = Callable[[Session, int], None]
 
 _BUSY_S = 60
+_SKEW_S = 300  # an S3 refuses what is signed 15 minutes from its own time
 _open: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
@@ -128,9 +131,16 @@ class Database:
             yield session
 
     def ping(self) -> None:
-        """Does nothing where the rows can be read now. Raises unavailable.*, corrupt.database."""
+        """Does nothing where the rows can be read now, and the clocks agree. Raises unavailable.*, corrupt.database."""
         with self.read() as session:
             session.execute(select(schema.meta.c.key).limit(1))
+            theirs = None if self._sqlite else session.scalar(select(func.clock_timestamp()))
+        if theirs is not None and abs(ahead_s := round((clock.now() - theirs).total_seconds())) > _SKEW_S:
+            raise ClockWrong(
+                f"this machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} its database's: "
+                "sessions, keys and the states of runs would be wrong; have both set by NTP",
+                ahead_s=ahead_s,
+            )
 
     def in_use(self) -> int:
         """How many of this process's connections are taken out of the pool."""
