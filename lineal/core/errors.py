@@ -409,7 +409,7 @@ class StoreUnavailable(Unavailable):
 
 
 class ClockWrong(Unavailable):
-    """This machine's clock and its database's differ by minutes; `details["ahead_s"]` says by how much ours is ahead."""
+    """This machine's clock and its database's differ by minutes; `details["ahead_s"]`: so much is ours ahead."""
 
     code = "unavailable.clock"
 
