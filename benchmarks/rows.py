@@ -1,6 +1,6 @@
 """How many bytes a row takes, and what gc and batches cost, on both databases: `python benchmarks/rows.py [COUNT]`.
 
-The numbers of docs/decisions/0019-scale.md. COUNT blobs (default 1,000,000) in packs of 500, each held by one project;
+The numbers of docs/decisions/0017-scale.md. COUNT blobs (default 1,000,000) in packs of 500, each held by one project;
 a tenth as many of what there is for each version, run and act. A row's bytes are those by which the database grew,
 its indexes with it; what vacuuming would win is not taken off. PostgreSQL is one of the tests' own (fsync on).
 Not run in CI.
