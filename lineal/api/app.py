@@ -72,7 +72,7 @@ def create_app(
         app.router.routes.extend(router.routes)
     _answer_errors(app)
     app.add_middleware(Bounds, limits=limits or Limits())
-    app.add_middleware(Gate, desk=desk)
+    app.add_middleware(Gate, desk=desk, short=routes.short(app.router.routes))
     app.add_middleware(Outer, hosts=hosts)
     if listeners:
         app.add_middleware(Watched, listeners=listeners, prefix=API)

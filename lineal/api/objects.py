@@ -74,7 +74,11 @@ def router(desk: Desk, prefix: str) -> APIRouter:
         """The object's bytes, or the range of them that is asked for."""
         check_key(key)
         blobs = seen(request, "read")
-        headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": "attachment",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+        }
         asked = request.headers.get("range")
         if asked is None:
             blobs.check_readable(key)

@@ -330,7 +330,7 @@ class Stores:
     def plan_gc(self, *, grace_s: int = 86_400) -> GcPlan:
         """What gc would delete and why the rest stays; unreferenced blobs younger than `grace_s` always stay.
 
-        Objects that the index doesn't know (half written, or left behind by a crash) stay for an hour at least.
+        Objects that the index doesn't know (half written, or left behind by a crash) stay for three hours at least.
         """
         raise NotImplementedError
 

@@ -408,6 +408,12 @@ class StoreUnavailable(Unavailable):
     code = "unavailable.store"
 
 
+class ClockWrong(Unavailable):
+    """This machine's clock and its database's differ by minutes; `details["ahead_s"]`: so much is ours ahead."""
+
+    code = "unavailable.clock"
+
+
 class DiskFull(Unavailable):
     code = "unavailable.disk_full"
 

@@ -1,4 +1,5 @@
-"""Sessions: `Database.begin()` for a transaction that writes, `Database.read()` for one that only reads.
+"""Sessions: `Database.begin()` for a transaction that writes, `Database.read()` for one that only reads, and
+`Database.look()` for what is one query.
 
 A session is a SQLAlchemy connection inside a transaction. On SQLite a writing transaction takes the write lock at
 once (`BEGIN IMMEDIATE`), so that it never has to be upgraded; a commit is on disk when it returns (WAL,
@@ -20,12 +21,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from lineal.core import clock
 from lineal.core.errors import (
+    ClockWrong,
     CorruptDatabase,
     DatabaseBusy,
     DiskFull,
@@ -42,6 +45,7 @@ Session = Connection
 Upgraded = Callable[[Session, int], None]
 
 _BUSY_S = 60
+_SKEW_S = 300  # an S3 refuses what is signed 15 minutes from its own time
 _open: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
@@ -91,6 +95,7 @@ class Database:
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
         self._reading = engine if self._sqlite else engine.execution_options(**postgres.READING)
+        self._looking = engine if self._sqlite else engine.execution_options(**postgres.LOOKING)
         self._writing = engine.execution_options(**({"lineal_write": True} if self._sqlite else postgres.WRITING))
         self.writable = writable
         self._recorder: Callable[[Session | None], None] | None = None
@@ -126,9 +131,16 @@ class Database:
             yield session
 
     def ping(self) -> None:
-        """Does nothing where the rows can be read now. Raises unavailable.*, corrupt.database."""
+        """Does nothing where rows can be read now, and the clocks agree. Raises unavailable.*, corrupt.database."""
         with self.read() as session:
             session.execute(select(schema.meta.c.key).limit(1))
+            theirs = None if self._sqlite else session.scalar(select(func.clock_timestamp()))
+        if theirs is not None and abs(ahead_s := round((clock.now() - theirs).total_seconds())) > _SKEW_S:
+            raise ClockWrong(
+                f"this machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} its database's: "
+                "sessions, keys and the states of runs would be wrong; have both set by NTP",
+                ahead_s=ahead_s,
+            )
 
     def in_use(self) -> int:
         """How many of this process's connections are taken out of the pool."""
@@ -150,6 +162,15 @@ class Database:
         def failed(failure: Any) -> None:
             if (block := getattr(failure.execution_context, "lineal_around", None)) is not None:
                 block.__exit__(None, None, None)
+
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """A session each of whose queries sees the rows as they are then: for one, or for some that needn't agree.
+
+        On PostgreSQL `read` takes two round trips more, to begin and to end.
+        """
+        with _translated(), self._looking.begin() as session:
+            yield session
 
     def check(self) -> list[str]:
         """What the engine itself finds wrong with its pages; empty when all is well."""

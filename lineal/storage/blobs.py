@@ -354,7 +354,7 @@ def translated(what: str) -> Iterator[None]:
 
 def from_os_error(problem: OSError, what: str) -> Exception:
     """The error that tells a person what an OSError on writing or reading `what` means."""
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFull(f"no space left while writing {what}; free some, or run `lineal gc`, and try again")
     if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return ReadOnly(f"no permission to write {what}: {problem.strerror} ({problem.filename or 'store'})")

@@ -21,15 +21,21 @@ from lineal.storage.cache import Cache
 from lineal.storage.manifest import Manifest
 from lineal.storage.pull import pull
 from lineal.storage.transfer import Push
-from lineal.tracking.model import Batch
+from lineal.tracking.model import Batch, RunFile
 from lineal.tracking.rows import Row, encode
 
 PACK_LIMIT = 64 << 10
 
 
-def opened(folder: Path, user: str = "ada") -> Backend:
-    """The test's store: a folder, or beside it the database that the file `database` names."""
+def opened(folder: Path, user: str = "ada", nth: int = 0) -> Backend:
+    """The test's store: a folder, or beside it the database that the file `database` names.
+
+    A file `servers` has the URLs of those that serve it, a line each: then the `nth` of them is asked.
+    """
     given = {"url": str(folder / "store"), "cache_dir": str(folder / "cache")}
+    if (servers := folder / "servers").exists():
+        urls = servers.read_text().split()
+        return connect(settings.load(folder, user=user, project="p", **given | {"url": urls[nth % len(urls)]}))
     if (database := folder / "database").exists():
         given |= {"url": database.read_text(), "store": given["url"]}
     return connect(settings.load(folder, user=user, project="p", **given))
@@ -98,6 +104,11 @@ def work_promote(folder: Path, backend: Backend, cache: Cache, ref: str, expecte
         say(f"done {backend.artifacts.move_alias(ref, 'production', expected=expected).number}")
     except errors.Conflict as problem:
         say(f"refused {problem.code}")
+
+
+def work_race(folder: Path, backend: Backend, cache: Cache, nth: str, ref: str, expected: str) -> None:
+    """`promote`, by the server that the number says."""
+    work_promote(folder, backend, cache, ref, expected)
 
 
 def work_persist(folder: Path, backend: Backend, cache: Cache, name: str, count: str) -> None:
@@ -226,8 +237,34 @@ def work_watch(folder: Path, backend: Backend, cache: Cache, run: str, writer: s
     say(f"done {before}")
 
 
+def work_team(folder: Path, backend: Backend, cache: Cache, nth: str, count: str) -> None:
+    """Logs, records, uploads and promotes, each again and again until it is acknowledged."""
+    run = f"t{nth}"
+    say("ready")
+    persist(lambda: backend.runs.start(run))
+    for n in range(int(count)):
+        name = f"{nth}-{n}"
+        where = fill(folder, name, large=n % 2 == 0)
+        version = persist(lambda where=where: log(backend, cache, where, "data"))  # type: ignore[misc]
+        file = persist(lambda name=name: upload(backend, cache, name))  # type: ignore[misc]
+        data = encode([(n, float(n), {"x": n})])
+        batch = Batch({"history": data}, last_step=n, files=[file])
+        persist(lambda n=n, batch=batch: backend.runs.append(run, "w", n + 1, batch))  # type: ignore[misc]
+        ref = f"data:v{version.number}"
+        persist(lambda ref=ref: backend.artifacts.move_alias(ref, "production", why=run))  # type: ignore[misc]
+        say(f"done {name} {version.number}")
+
+
+def upload(backend: Backend, cache: Cache, name: str) -> RunFile:
+    """A file for a run, with what `name` decides in it, once its bytes are in the store."""
+    with Push(backend.blobs, cache) as push:
+        entry = push.data(f"notes/{name}.txt", f"notes of {name}".encode() * 100)
+    assert entry.digest is not None
+    return RunFile(entry.path, digests.format(entry.digest), entry.size or 0)
+
+
 def main(what: str, folder: Path, *arguments: str) -> None:
-    backend = opened(folder)
+    backend = opened(folder, nth=int(arguments[0]) if arguments and arguments[0].isdigit() else 0)
     cache = Cache(folder / "cache")
     globals()[f"work_{what}"](folder, backend, cache, *arguments)
     backend.close()

@@ -112,6 +112,7 @@ def test_no_key_is_too_strange_to_look_at(key: str) -> None:
     [
         (errno.ENOSPC, DiskFull),
         (errno.EDQUOT, DiskFull),
+        (errno.EFBIG, DiskFull),
         (errno.EROFS, ReadOnly),
         (errno.EACCES, ReadOnly),
         (errno.EPERM, ReadOnly),
