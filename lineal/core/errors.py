@@ -78,13 +78,6 @@ class Unavailable(Error):
     code, http_status, exit_code = "unavailable", 503, 7
 
 
-# ---- forbidden -----------------------------------------------------------------------------------------------
-
-
-class ForbiddenHost(Forbidden):
-    code = "forbidden.host"
-
-
 class ForbiddenMetrics(Forbidden):
     code = "forbidden.metrics"
 
@@ -173,8 +166,6 @@ class InvalidPassword(Invalid):
 
 
 class InvalidTicket(Invalid):
-    """What allows an upload is another's, or has ended."""
-
     code = "invalid.ticket"
 
 
@@ -198,6 +189,10 @@ class LoginRefused(Unauthenticated):
 
 
 # ---- forbidden -----------------------------------------------------------------------------------------------
+
+
+class ForbiddenHost(Forbidden):
+    code = "forbidden.host"
 
 
 class RoleTooSmall(Forbidden):
