@@ -19,7 +19,7 @@ from lineal.db import schema
 from lineal.db.session import Session
 from lineal.storage import digest as digests
 from lineal.storage import index
-from lineal.storage.blobs import BlobStore, Place
+from lineal.storage.blobs import BlobStore, Place, parse_object_key
 from lineal.storage.digest import Digest
 
 if TYPE_CHECKING:
@@ -69,15 +69,19 @@ class HeldBlobs:
         A pack may hold blobs of somebody else, and lists all that it holds.
         """
         caller = self._here.caller
-        with self._here.database.read() as session:
-            found = index.blobs_between(session, key, start, end)
-        covered = start
-        for _, offset, length in found:
-            if offset <= covered:
-                covered = max(covered, offset + length)
-        whole = end is None and len(found) == 1 and not key.endswith(".pack")
-        allowed = caller is None or caller.admin or whole or (end is not None and covered >= end)
-        if not found or not allowed or self._seen({digest for digest, _, _ in found}) != {d for d, _, _ in found}:
+        if caller is None or caller.admin:
+            return
+        if (named := parse_object_key(key)) is not None:  # all of it is that blob
+            wanted, allowed = {named[0]}, True
+        else:
+            with self._here.database.read() as session:
+                found = index.blobs_between(session, key, start, end)
+            wanted, covered = {digest for digest, _, _ in found}, start
+            for _, offset, length in found:
+                if offset <= covered:
+                    covered = max(covered, offset + length)
+            allowed = bool(found) and end is not None and covered >= end
+        if not allowed or self._seen(wanted) != wanted:
             raise BlobNotFound(f"object {key} holds nothing there that you may read")
 
     def check(self, permission: Permission) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text
 
 from lineal.db.tables.columns import UtcTime, metadata, row_id
 
@@ -25,5 +25,7 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),
     Column("fast", LargeBinary(16), nullable=False),
     Column("codec", SmallInteger, nullable=False),
+    # A server looks at what else lies in a pack; PostgreSQL also at every object that is deleted, for the key above.
+    Index("blobs_by_object", "object_id", "offset").ddl_if(dialect="postgresql"),
     sqlite_with_rowid=False,
 )

@@ -21,6 +21,8 @@ def upgrade() -> None:
     op.add_column("versions", some("held", SMALL, server_default="0"))
     unheld = text("held = 0")
     op.create_index("versions_unheld", "versions", ["id"], sqlite_where=unheld, postgresql_where=unheld)
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_index("blobs_by_object", "blobs", ["object_id", "offset"])
 
 
 def _users() -> None:
@@ -59,7 +61,8 @@ def _roles() -> None:
         some("created_at", MOMENT),
         UniqueConstraint("entity", "project"),
     )
-    op.create_index("projects_by_visibility", "projects", ["visibility"])
+    public = text("visibility = 'public'")
+    op.create_index("projects_public", "projects", ["id"], sqlite_where=public, postgresql_where=public)
     op.create_table(
         "roles",
         key(),
