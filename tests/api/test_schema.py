@@ -78,7 +78,6 @@ def test_the_document_is_made_when_it_is_first_asked_for(backend: LocalBackend) 
 @pytest.mark.filterwarnings("ignore")  # others' own
 def test_no_request_at_random_is_a_fault(backend: LocalBackend) -> None:
     import schemathesis
-
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
     backend.runs.start("abc123xy")

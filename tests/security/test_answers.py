@@ -44,7 +44,12 @@ def test_d1_d7_no_answer_repeats_what_was_asked_as_a_page_or_may_be_framed(ask: 
         if method == "HEAD":
             continue
         asked_for = "/".join(SCRIPT.replace("/", "%2f") if "{" in part else part for part in path.split("/"))
-        answer = ask(method, asked_for, params={"ref": SCRIPT, SCRIPT: SCRIPT}, headers={"X-Request-Id": SCRIPT, "Accept": SCRIPT})
+        answer = ask(
+            method,
+            asked_for,
+            params={"ref": SCRIPT, SCRIPT: SCRIPT},
+            headers={"X-Request-Id": SCRIPT, "Accept": SCRIPT},
+        )
         kind = answer.headers.get("Content-Type", "")
         assert answer.headers["X-Content-Type-Options"] == "nosniff", (method, path)
         assert answer.headers["X-Frame-Options"] == "DENY"

@@ -46,7 +46,13 @@ def test_g8_no_text_in_any_parameter_is_taken_for_sql(store: LocalBackend, text:
     for declared, name in texts():
         answer = asked(ask, declared, **{name: value_for(declared, name, text)})
         assert answer.status_code < 500, (declared.noun, declared.name, name, answer.text[:300])
-    for filters in ({text: 1}, {f"config.{text}": 1}, {"config.lr": text}, {"name": {"$regex": re.escape(text)}}, {text: {text: text}}):
+    for filters in (
+        {text: 1},
+        {f"config.{text}": 1},
+        {"config.lr": text},
+        {"name": {"$regex": re.escape(text)}},
+        {text: {text: text}},
+    ):
         answer = ask("POST", f"{API}/runs/search", json={"filters": filters, "project": "q"})
         assert answer.status_code in (200, 422), answer.text[:300]
         assert answer.status_code == 422 or answer.json()["runs"] == [], (filters, answer.text)

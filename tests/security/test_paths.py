@@ -40,7 +40,9 @@ NO_NAMES = ["../x", "..", ".", ".git", "a/b", "a\\b", "%2e%2e", "рrod", "prоd"
 
 def outside(folder: Path) -> dict[str, bytes]:
     """Everything beside the store."""
-    found = (path for path in folder.rglob("*") if path.is_file() and "store" not in path.relative_to(folder).parts[:2])
+    found = (
+        path for path in folder.rglob("*") if path.is_file() and "store" not in path.relative_to(folder).parts[:2]
+    )
     return {str(path): path.read_bytes() for path in found if "served" not in str(path) and "cache" not in str(path)}
 
 
@@ -66,7 +68,13 @@ def test_a4_a9_paths_are_decoded_once_and_lead_nowhere(tmp_path: Path, canary: P
     assert len(places) > 10
     line = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=60)
     try:
-        for text in ("../../canary.txt", "..\\..\\canary.txt", "/etc/passwd", "..;/../canary.txt", "packs/../../canary.txt"):
+        for text in (
+            "../../canary.txt",
+            "..\\..\\canary.txt",
+            "/etc/passwd",
+            "..;/../canary.txt",
+            "packs/../../canary.txt",
+        ):
             forms = [text, quote(text, safe=""), quote(quote(text, safe=""), safe=""), text.replace("/", "%2f")]
             for form in forms:
                 for method, path in places:

@@ -44,9 +44,7 @@ def begun(ask: Ask, house: dict[str, dict[str, str]]) -> dict[str, dict[str, str
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_f3_what_stands_for_many_asks_for_each_of_them(
-    ask: Ask, begun: dict[str, dict[str, str]], name: str
-) -> None:
+def test_f3_what_stands_for_many_asks_for_each_of_them(ask: Ask, begun: dict[str, dict[str, str]], name: str) -> None:
     role, headers = ROLES[name], begun[name]
     may = permissions(role) if role else frozenset()  # type: ignore[arg-type]
 

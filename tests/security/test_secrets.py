@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from tests.journeys.serving import until
 from tests.journeys.farm import Farm
+from tests.journeys.serving import until
 from tests.postgres import own_server
 from tests.seaweed import Endpoint
 
@@ -40,13 +40,20 @@ def test_b10_no_secret_is_in_any_log_row_or_file_of_a_whole_session(
             rows.execute(f"CREATE ROLE guarded LOGIN SUPERUSER PASSWORD '{DATABASE}'")
         url = postgres.url.replace("lineal@", f"guarded:{DATABASE}@")
         oidc = {"LINEAL_OIDC_ISSUER": "https://issuer.test", "LINEAL_OIDC_CLIENT_ID": "lineal"}
-        more = {"LINEAL_DEBUG": "1", "LINEAL_OIDC_CLIENT_SECRET": CLIENT, "PYTHONDEVMODE": "", "OTEL_LOG_LEVEL": "debug"}
+        more = {
+            "LINEAL_DEBUG": "1",
+            "LINEAL_OIDC_CLIENT_SECRET": CLIENT,
+            "PYTHONDEVMODE": "",
+            "OTEL_LOG_LEVEL": "debug",
+        }
         farm = Farm(tmp_path, url, s3_url, **oidc, **more)
         try:
             farm.start(1)
             server = farm.servers[0]
             token = server.told.split("once:")[1].split()[0]
-            set_up = httpx.post(f"{server.url}/api/v1/setup", json={"token": token, "name": "ada", "password": PASSWORD})
+            set_up = httpx.post(
+                f"{server.url}/api/v1/setup", json={"token": token, "name": "ada", "password": PASSWORD}
+            )
             assert set_up.status_code == 200, set_up.text
             cookie = set_up.cookies["lineal"]
             csrf = {"X-Lineal-CSRF": set_up.json()["csrf"], "Origin": server.url, "Cookie": f"lineal={cookie}"}
@@ -97,5 +104,15 @@ def test_b10_no_secret_is_in_any_log_row_or_file_of_a_whole_session(
         if path.is_file() and path not in credentials:
             told.append(f"{path}: {path.read_bytes().decode('latin-1')}")
     assert len("".join(told)) > 10_000
-    for secret in (key, key.rpartition("_")[2], PASSWORD, DATABASE, CLIENT, token, cookie, s3.secret_key, "X-Amz-Signature"):
+    for secret in (
+        key,
+        key.rpartition("_")[2],
+        PASSWORD,
+        DATABASE,
+        CLIENT,
+        token,
+        cookie,
+        s3.secret_key,
+        "X-Amz-Signature",
+    ):
         assert not [text[:200] for text in told if secret in text], secret[:8]

@@ -25,7 +25,9 @@ from lineal.storage.gc import Garbage
 from lineal.storage.packs import PackWriter
 from lineal.tracking import runs, streams
 
-_WRITING = timedelta(hours=3)  # longer than a writer takes to make an object known, with clocks that differ by an hour
+_WRITING = timedelta(
+    hours=3
+)  # longer than a writer takes to make an object known, with clocks that differ by an hour
 _LONGEST_GRACE_S = 1_000_000_000
 
 
