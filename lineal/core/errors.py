@@ -403,7 +403,7 @@ class StoreUnavailable(Unavailable):
 
 
 class ClockWrong(Unavailable):
-    """This machine's clock and its database's differ by minutes; `details["ahead_s"]` says by how much ours is ahead."""
+    """This machine's clock and its database's differ by minutes: ours is ahead by `details["ahead_s"]`."""
 
     code = "unavailable.clock"
 

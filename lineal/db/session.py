@@ -129,7 +129,7 @@ class Database:
             yield session
 
     def ping(self) -> None:
-        """Does nothing where the rows can be read now, and the clocks agree. Raises unavailable.*, corrupt.database."""
+        """Does nothing where rows can be read now and clocks agree. Raises unavailable.*, corrupt.database."""
         with self.read() as session:
             session.execute(select(schema.meta.c.key).limit(1))
             theirs = None if self._sqlite else session.scalar(select(func.clock_timestamp()))

@@ -1,4 +1,4 @@
-"""Role by route, over HTTP, where a route is no operation or stands for many: bytes, batches, several runs (F3, F6)."""
+"""Role by route, over HTTP, where a route is no operation or stands for many (F3, F6)."""
 
 from __future__ import annotations
 
