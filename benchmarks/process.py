@@ -23,17 +23,18 @@ class CellFailed(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """A script with its form, run for one system."""
+    """A script with its form, run for one system; `lineal` is the Python that Lineal is installed for."""
 
     script: Path
     form: str
     seeded: bool
     quick: bool
     timeout_s: float
+    lineal: Path
 
 
 def run(job: Job, installed: Installed, *, work: Path, data: Path) -> list[dict[str, Any]]:
-    """The cell's measurements, each with the peak memory of its processes. Raises CellFailed."""
+    """The cell's measurements, each with its own peak memory or that of its processes. Raises CellFailed."""
     folder = work / "cell"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "at/home").mkdir(parents=True)
@@ -42,7 +43,7 @@ def run(job: Job, installed: Installed, *, work: Path, data: Path) -> list[dict[
             _start(job, installed, folder, data, "--seed")
         peak = _start(job, installed, folder, data)
         lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) | {"peak_mb": peak / 2**20} for line in lines]
+        return [{"peak_mb": peak / 2**20, **json.loads(line)} for line in lines]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -51,6 +52,7 @@ def _start(job: Job, installed: Installed, folder: Path, data: Path, *more: str)
     """The most bytes that the process and its children held at once."""
     command = [str(installed.python), str(job.script), "--system", installed.system.name, "--form", job.form, *more]
     command += ["--folder", str(folder / "at"), "--data", str(data), "--results", str(folder / "results.jsonl")]
+    command += ["--lineal", str(job.lineal)]
     command += ["--quick"] if job.quick else []
     variables = environment(folder / "at/home")
     variables["PATH"] = f"{installed.python.parent}{os.pathsep}{variables['PATH']}"

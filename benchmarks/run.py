@@ -52,6 +52,10 @@ WORKLOADS = {
     "log": Workload("workloads/log.py", ("trackio", "wandb", "aim")),
     "long": Workload("workloads/log.py", ("trackio", "wandb"), form="long"),
     "curves": Workload("workloads/curves.py", seeded=True),
+    "http-resolve": Workload("workloads/http_resolve.py", ("mlflow",)),
+    "http-log": Workload("workloads/http_log.py", ("mlflow",)),
+    "server-start": Workload("workloads/server_start.py", ("mlflow",)),
+    "http-load": Workload("workloads/http_load.py"),
     "lineage": Workload("workloads/lineage.py", ("mlmd",), seeded=True),
 }
 
@@ -123,7 +127,7 @@ def _measure(asked: Asked, installed: dict[str, Installed]) -> tuple[list[dict[s
             cell = f"{name}, {found.title}"
             print(f"run {run + 1} of {asked.runs}: {cell}", file=sys.stderr, flush=True)
             try:
-                made = run_cell(_job(name, quick=asked.quick), found, work=asked.work, data=data)
+                made = run_cell(_job(name, installed["lineal"], quick=asked.quick), found, work=asked.work, data=data)
             except CellFailed as problem:
                 print(problem, file=sys.stderr)
                 failed[cell] = str(problem).strip().rpartition("\n")[2]
@@ -143,9 +147,10 @@ def _cells(asked: Asked, installed: dict[str, Installed]) -> Iterator[tuple[int,
                     yield run, name, installed[system]
 
 
-def _job(name: str, *, quick: bool) -> Job:
+def _job(name: str, ours: Installed, *, quick: bool) -> Job:
     workload = WORKLOADS[name]
-    return Job(HERE / workload.script, workload.form, workload.seeded, quick, timeout_s=120 if quick else 600)
+    limit_s = 120 if quick else 600
+    return Job(HERE / workload.script, workload.form, workload.seeded, quick, limit_s, ours.python)
 
 
 def _commit() -> str:

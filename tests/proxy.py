@@ -1,4 +1,4 @@
-"""A proxy on loopback before a real HTTP server, which counts what passes and can refuse, hold, slow or cut it.
+"""A proxy on loopback before real HTTP servers, which counts what passes and can refuse, hold, slow or cut it.
 
 The `Host` of a request is passed on as it came, so that signatures stay right for whoever signed for the proxy.
 """
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ class Fault(NamedTuple):
     """What goes wrong with a request.
 
     It is answered with `status` at once; or held until the event; or its body, or the answer's, is cut after that
-    many bytes; or the answer's body waits so long before each 64 KiB.
+    many bytes (-1: nothing of the answer comes); or the answer's body waits so long before each 64 KiB.
     """
 
     status: int | None = None
@@ -42,14 +43,19 @@ class Fault(NamedTuple):
 class Proxy:
     """The proxy at `url`; `faults` is asked with each request and how many came before it."""
 
-    def __init__(self, to: str) -> None:
-        self.to = urlsplit(to).netloc
+    def __init__(self, *to: str) -> None:
+        self._to = cycle([urlsplit(url).netloc for url in to])
         self.faults: Callable[[Passed, int], Fault | None] = lambda _passed, _number: None
         self.passed: list[Passed] = []
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def next(self) -> str:
+        """The server whose turn it is."""
+        with self._lock:
+            return next(self._to)
 
     def note(self, passed: Passed) -> Fault | None:
         with self._lock:
@@ -63,9 +69,9 @@ class Proxy:
 
 
 @contextmanager
-def before(url: str) -> Iterator[Proxy]:
-    """A proxy before the server at `url`."""
-    proxy = Proxy(url)
+def before(*urls: str) -> Iterator[Proxy]:
+    """A proxy before the server, or the servers in turn, at `urls`."""
+    proxy = Proxy(*urls)
     thread = threading.Thread(target=proxy.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -94,7 +100,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             if fault.status is not None:
                 self._answer(fault.status, {}, b"", fault)
                 return
-            onward = http.client.HTTPConnection(proxy.to, timeout=60)
+            onward = http.client.HTTPConnection(proxy.next(), timeout=60)
             try:
                 onward.request(self.command, self.path, body or None, dict(self.headers.items()))
                 answer = onward.getresponse()
@@ -103,6 +109,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 onward.close()
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes, fault: Fault) -> None:
+            if fault.answer_cut == -1:
+                self.close_connection = True
+                return
             self.send_response_only(status)
             for name, value in headers.items():
                 if name.lower() not in ("content-length", "transfer-encoding", "connection"):
@@ -116,7 +125,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             if end < len(body):
                 self.close_connection = True
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass  # noqa: N815 - names that the base class looks for
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = _pass  # noqa: N815 - names that the base class looks for
 
         def handle_one_request(self) -> None:
             try:

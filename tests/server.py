@@ -17,14 +17,14 @@ from lineal.core import settings
 _running: list[tuple[uvicorn.Server, threading.Thread, LocalBackend]] = []
 
 
-def start(folder: Path, *, provider: Provider | None = None) -> str:
-    """The URL of a server over a store in `folder`."""
+def start(folder: Path, *, provider: Provider | None = None, **given: str) -> str:
+    """The URL of a server over a store in `folder`, or at the `url` and `store` that are given."""
     folder.mkdir(parents=True, exist_ok=True)
-    backend = connect(settings.load(folder, url=str(folder / "store")))
+    backend = connect(settings.load(folder, **{"url": str(folder / "store"), **given}))
     assert isinstance(backend, LocalBackend)
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(backend, provider=provider)
-    quiet: dict[str, Any] = {"log_level": "error", "lifespan": "off", "access_log": False, "proxy_headers": False}
+    quiet: dict[str, Any] = {"log_config": None, "lifespan": "off", "access_log": False, "proxy_headers": False}
     config = uvicorn.Config(app, **quiet)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -20,7 +20,10 @@ _BLOCK_BYTES = 512
 
 @dataclass(frozen=True)
 class Cell:
-    """What the process was asked for; `seed` where it only prepares what the next process measures."""
+    """What the process was asked for; `seed` where it only prepares what the next process measures.
+
+    `lineal` is the Python that Lineal is installed for.
+    """
 
     system: str
     form: str
@@ -29,6 +32,7 @@ class Cell:
     folder: Path
     data: Path
     results: Path
+    lineal: Path
 
     def record(self, work: str, seconds: float, **facts: float) -> None:
         """Appends one measurement to the results."""
@@ -48,7 +52,7 @@ def parse() -> Cell:
     parser.add_argument("--form", default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", action="store_true")
-    for name in ("folder", "data", "results"):
+    for name in ("folder", "data", "results", "lineal"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     cell = Cell(**vars(parser.parse_args()))
     os.chdir(cell.folder)

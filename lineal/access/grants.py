@@ -10,8 +10,11 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
+    column,
     delete,
     exists,
+    func,
     literal,
     select,
     text,
@@ -21,7 +24,7 @@ from sqlalchemy import (
 
 from lineal.access import teams, users
 from lineal.access.model import Grant
-from lineal.access.roles import Role, check_role, largest
+from lineal.access.roles import ROLES, Role, check_role, largest
 from lineal.core.errors import GrantNotFound, InvalidArgument
 from lineal.core.names import REGISTRY, check_name
 from lineal.db.schema import projects, roles, team_members
@@ -56,6 +59,13 @@ _ROLE_OF = union_all(
     .where(teams_.c.name == _OF, team_members.c.user_id == _ME, ~_PRIVATE),
     select(literal("reader")).where(_PROJECT, projects.c.visibility == "public"),
 )
+# `role_of` as a column of another query that knows `of` and `within`: the role's place in ROLES. It takes one round
+# trip to the database less.
+ROLE_RANK = (
+    select(func.max(case({role: rank for rank, role in enumerate(ROLES)}, value=column("role"))))
+    .select_from(_ROLE_OF.subquery("granted"))
+    .scalar_subquery()
+)
 _ROW = (projects.c.entity, projects.c.project, literal("").label("collection"), projects.c.id)
 _PUBLIC = text("projects.visibility = 'public'")  # the words of the partial index
 _OPEN = projects.c.visibility != "private"
@@ -88,6 +98,11 @@ def role_of(session: Session, user_id: int, entity: str, project: str, collectio
     """
     asked = {"me": user_id, "of": entity, "within": project, "named": collection}
     return largest(cast(Role, row[0]) for row in session.execute(_ROLE_OF, asked))
+
+
+def role_at(rank: int | None) -> Role | None:
+    """The role that ROLE_RANK says."""
+    return None if rank is None else ROLES[rank]
 
 
 def readable(session: Session, user_id: int) -> Readable:

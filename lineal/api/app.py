@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lineal.api import health, live, objects, routes, schema, signing_in
+from lineal.api import grants, health, live, objects, routes, schema, signing_in
 from lineal.api.bounds import Bounds, Limits
 from lineal.api.caller import Desk
 from lineal.api.gate import Gate
@@ -61,6 +61,7 @@ def create_app(
     app.state.live = live.Live(desk, known)
     made = (
         objects.router(desk, API),
+        grants.router(desk, API),
         routes.router(desk, API),
         signing_in.router(desk, provider, API),
         live.router(app.state.live, API),
@@ -71,7 +72,7 @@ def create_app(
         app.router.routes.extend(router.routes)
     _answer_errors(app)
     app.add_middleware(Bounds, limits=limits or Limits())
-    app.add_middleware(Gate, desk=desk)
+    app.add_middleware(Gate, desk=desk, short=routes.short(app.router.routes))
     app.add_middleware(Outer, hosts=hosts)
     if listeners:
         app.add_middleware(Watched, listeners=listeners, prefix=API)

@@ -71,6 +71,11 @@ class Desk:
         request.state.caller = caller  # the access log looks at it too
         return note or None
 
+    def again(self, request: Request) -> ServedBackend:
+        """As `of`, with who asks found out anew: a key may have been taken away since the request began."""
+        self.admit(request)
+        return self.of(request)
+
     def of(self, request: Request) -> ServedBackend:
         """The store as the caller's headers ask for it, once `admit` has let them in. Raises invalid.name."""
         headers = request.headers

@@ -66,7 +66,7 @@ class Live:
 
     async def _look(self, request: Request, run_id: str, asked: dict[str, Any]) -> Events:
         """What is new; who asks is looked at anew each time."""
-        return await run_in_threadpool(lambda: self._desk.of(request).runs.events(run_id, limit=_ROWS, **asked))
+        return await run_in_threadpool(lambda: self._desk.again(request).runs.events(run_id, limit=_ROWS, **asked))
 
     async def _tell(self, request: Request, run_id: str, asked: dict[str, Any], page: Events) -> AsyncIterator[str]:
         yield "retry: 2000\n\n"

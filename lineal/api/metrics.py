@@ -40,6 +40,7 @@ class Metrics(Listener):
         self._seconds = Histogram(
             "lineal_request_seconds", "How long requests took.", labels, buckets=_BUCKETS, registry=own
         )
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._under_way = _gauge("lineal_requests_under_way", "Requests begun and not ended.", own)
         self._in = Counter("lineal_received_bytes", "Bytes of requests' bodies.", registry=own)
         self._out = Counter("lineal_sent_bytes", "Bytes of answers' bodies.", registry=own)
@@ -52,12 +53,22 @@ class Metrics(Listener):
     def ended(self, served: Served) -> None:
         self._under_way.dec()
         route = served.route or "none"
-        self._requests.labels(served.method, route, str(served.status)).inc()
-        self._seconds.labels(served.method, route).observe(served.seconds)
+        requests, seconds = self._of(served.method, route, served.status)
+        requests.inc()
+        seconds.observe(served.seconds)
         self._in.inc(served.bytes_in)
         self._out.inc(served.bytes_out)
         self._rows.inc(served.rows)
         self._connections.set(self._backend.connections())
+
+    def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """The numbers with these labels, which prometheus_client takes its time to find."""
+        found = self._found.get((method, route, status))
+        if found is None:
+            requests = self._requests.labels(method, route, str(status))
+            found = requests, self._seconds.labels(method, route)
+            self._found[method, route, status] = found
+        return found
 
     def router(self) -> APIRouter:
         """`/metrics`, for those who may read it."""

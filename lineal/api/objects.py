@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from lineal.access.roles import Permission
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer
+from lineal.backend.local.granting import KEY
 from lineal.backend.local.holding import HeldBlobs
 from lineal.core.errors import BlobNotFound, Corrupt, InvalidArgument, InvalidDigest, InvalidObject
 from lineal.storage import gc
@@ -21,7 +22,6 @@ from lineal.storage.copies import Copied, Hashes
 from lineal.storage.digest import Digest
 
 MAX_DIGESTS_BYTES = 32 * 50_000
-_KEY = re.compile(r"(?:objects/([0-9a-f]{2})/\1[0-9a-f]{62}-[0-9a-z]{12}(?:\.z)?|packs/[0-9a-z]{26}\.pack)")
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _CHUNK_BYTES = 1 << 20
 
@@ -95,7 +95,7 @@ def router(desk: Desk, prefix: str) -> APIRouter:
 
 def check_key(key: str) -> str:
     """`key`, if it is one that an object may have. Raises not_found.blob."""
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise BlobNotFound(f"{key[:80]!r} is no object of the store")
     return key
 
@@ -120,9 +120,7 @@ def _keep(blobs: HeldBlobs, writer: ObjectWriter, key: str, came: Copied) -> Non
         return
     writer.commit(key)
     try:
-        places = [
-            gc.verify(blobs.store, place) for place in gc.places_in(blobs.store, StoredObject(key, came.size, 0))
-        ]
+        places = gc.verify_object(blobs.store, StoredObject(key, came.size, 0))
     except Corrupt as problem:
         blobs.store.delete(key)
         raise InvalidObject(problem.message) from None

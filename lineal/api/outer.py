@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
 from lineal.backend import wire
@@ -21,13 +21,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger("lineal.server")
-_QUIET = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_QUIET = (  # unless a route says otherwise
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
 _PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{7,63}")
 _FOR_EVERY_HOST = {"/health", "/ready"}  # those who ask know the machine by its address
 
@@ -52,11 +53,10 @@ class Outer:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                answered = MutableHeaders(scope=message)
-                answered["X-Request-Id"] = request_id
-                for name, value in _QUIET.items():
-                    answered.setdefault(name, value)
-                answered.setdefault("Cache-Control", "no-store")
+                given = [header for header in message.get("headers", ()) if header[0] != b"x-request-id"]
+                said = {name for name, _ in given}
+                quiet = [header for header in _QUIET if header[0] not in said]
+                message["headers"] = [*given, *quiet, (b"x-request-id", request_id.encode("ascii"))]
             await send(message)
 
         host = _name_of(headers.get("host", ""))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute
 
 from lineal.api import etag
 from lineal.api.caller import Desk
@@ -47,6 +49,17 @@ def router(desk: Desk, prefix: str) -> APIRouter:
     return made
 
 
+def short(made: Iterable[BaseRoute]) -> dict[tuple[str, str], APIRoute]:
+    """Those of the routes that are operations which a query says all of, by method and path."""
+    plain = [route for route in made if isinstance(route, APIRoute) and "{" not in route.path]
+    return {
+        (method, route.path): route
+        for route in plain
+        if hasattr(route.endpoint, "by_query")
+        for method in route.methods or ()
+    }
+
+
 def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
     """What answers a request. Values are read by us: FastAPI takes longer to do so than the store to answer."""
     operation = f"{declared.noun}.{declared.name}"
@@ -64,6 +77,8 @@ def _endpoint(desk: Desk, declared: Declared) -> Callable[..., Any]:
 
     def by_query(request: Request) -> Response:
         return act(request, _queried(declared, request))
+
+    by_query.by_query = True  # type: ignore[attr-defined]
 
     async def by_body(request: Request) -> Response:
         body = await _body(request)

@@ -76,6 +76,18 @@ class Http:
             time.sleep(max(pause, random.uniform(0, _FIRST_PAUSE_S * 2**attempt)))  # noqa: S311 - jitter, no secret
         raise AssertionError("unreachable")
 
+    def tell(self, path: str, asked: Any) -> Any:
+        """What the server makes of the JSON. An error may come late, behind blanks, as the end of an answer."""
+        headers = {"Content-Type": "application/json"}
+        answer = self.ask("POST", path, content=json.dumps(asked).encode(), headers=headers)
+        try:
+            told = answer.json()
+        except ValueError:
+            raise _strange(answer) from None
+        if isinstance(told, dict) and "error" in told:
+            raise wire.error_from_json(told)
+        return told
+
     @contextmanager
     def stream(self, path: str, **more: Any) -> Iterator[httpx.Response]:
         """The server's answer, its body still to be read. Raises as `ask` does."""
@@ -156,9 +168,10 @@ class RemoteBackend(port.Backend):
         self._http = Http(settings)
         for noun, kind in _remote_kinds().items():
             setattr(self, noun, kind(self._http))
-        self.blobs = RemoteBlobs(self._http)
+        self.blobs = self._blobs = RemoteBlobs(self._http, settings.url, settings.cache_dir)
 
     def close(self) -> None:
+        self._blobs.close()
         self._http.close()
 
 

@@ -78,13 +78,6 @@ class Unavailable(Error):
     code, http_status, exit_code = "unavailable", 503, 7
 
 
-# ---- forbidden -----------------------------------------------------------------------------------------------
-
-
-class ForbiddenHost(Forbidden):
-    code = "forbidden.host"
-
-
 class ForbiddenMetrics(Forbidden):
     code = "forbidden.metrics"
 
@@ -172,6 +165,10 @@ class InvalidPassword(Invalid):
     code = "invalid.password"
 
 
+class InvalidTicket(Invalid):
+    code = "invalid.ticket"
+
+
 # ---- unauthenticated -----------------------------------------------------------------------------------------
 
 
@@ -192,6 +189,10 @@ class LoginRefused(Unauthenticated):
 
 
 # ---- forbidden -----------------------------------------------------------------------------------------------
+
+
+class ForbiddenHost(Forbidden):
+    code = "forbidden.host"
 
 
 class RoleTooSmall(Forbidden):
@@ -403,7 +404,7 @@ class StoreUnavailable(Unavailable):
 
 
 class ClockWrong(Unavailable):
-    """This machine's clock and its database's differ by minutes: ours is ahead by `details["ahead_s"]`."""
+    """This machine's clock and its database's differ by minutes; `details["ahead_s"]`: so much is ours ahead."""
 
     code = "unavailable.clock"
 

@@ -1,16 +1,19 @@
 """What is PostgreSQL's own: the engine of a URL, how transactions begin, and its troubles in our words.
 
-Reading transactions see one snapshot (REPEATABLE READ, READ ONLY). Writing ones are READ COMMITTED and lock the rows
-that they decide by; besides, each shares one advisory lock, which those that need to be alone take for themselves.
+Reading transactions see one snapshot (REPEATABLE READ, READ ONLY); single looks are no transaction. Writing ones are
+READ COMMITTED and lock the rows that they decide by; besides, each shares one advisory lock, which those that need to
+be alone take for themselves.
 Psycopg is loaded with the first engine only.
 """
 
 from __future__ import annotations
 
+import select
+import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 
 from lineal.core.errors import (
     CorruptDatabase,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+LOOKING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 WRITING: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
 NO_TABLE = "42P01"
 _OUTPACED = ("40001", "40P01")
@@ -35,6 +39,7 @@ _WRITERS = 0x6C696E65616C  # the advisory lock's number in our database; any tha
 _SHARED = text(f"SELECT pg_advisory_xact_lock_shared({_WRITERS})")
 _ALONE = text(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
+_QUIET_S = 20.0  # after so long a connection may have been forgotten on its way without a word
 _LOCK_S, _STATEMENT_S, _IDLE_S = 60, 600, 600
 _SESSION = {
     "lock_timeout": f"{_LOCK_S}s",
@@ -51,13 +56,39 @@ def make_engine(url: str) -> Engine:
         import psycopg  # noqa: F401
     except ImportError:
         raise MissingDependency("PostgreSQL needs psycopg; install it with: pip install 'lineal[postgres]'") from None
-    return create_engine(
-        _prepared(url),
-        pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=24,
-        hide_parameters=True,
-    )
+    engine = create_engine(_prepared(url), pool_size=8, max_overflow=24, hide_parameters=True)
+    _listen(engine)
+    return engine
+
+
+def _listen(engine: Engine) -> None:
+    """Has connections looked at before they are used again: one that the server has closed, or that was long quiet.
+
+    To ask the server each time, as SQLAlchemy's pre-ping does, would be one round trip more for every session.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: Any) -> None:
+        record.info["lineal_quiet_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, _fairy: Any) -> None:
+        since = record.info.pop("lineal_quiet_since", None)
+        if since is None or (time.monotonic() - since < _QUIET_S and not _said_something(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.dbapi.OperationalError as problem:  # type: ignore[union-attr]
+            raise InvalidatePoolError from problem
+
+
+def _said_something(connection: Any) -> bool:
+    """Whether the server has sent something unasked, as it does when it closes."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _prepared(url: str) -> URL:

@@ -1,4 +1,5 @@
-"""Sessions: `Database.begin()` for a transaction that writes, `Database.read()` for one that only reads.
+"""Sessions: `Database.begin()` for a transaction that writes, `Database.read()` for one that only reads, and
+`Database.look()` for what is one query.
 
 A session is a SQLAlchemy connection inside a transaction. On SQLite a writing transaction takes the write lock at
 once (`BEGIN IMMEDIATE`), so that it never has to be upgraded; a commit is on disk when it returns (WAL,
@@ -94,6 +95,7 @@ class Database:
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
         self._reading = engine if self._sqlite else engine.execution_options(**postgres.READING)
+        self._looking = engine if self._sqlite else engine.execution_options(**postgres.LOOKING)
         self._writing = engine.execution_options(**({"lineal_write": True} if self._sqlite else postgres.WRITING))
         self.writable = writable
         self._recorder: Callable[[Session | None], None] | None = None
@@ -129,7 +131,7 @@ class Database:
             yield session
 
     def ping(self) -> None:
-        """Does nothing where rows can be read now and clocks agree. Raises unavailable.*, corrupt.database."""
+        """Does nothing where rows can be read now, and the clocks agree. Raises unavailable.*, corrupt.database."""
         with self.read() as session:
             session.execute(select(schema.meta.c.key).limit(1))
             theirs = None if self._sqlite else session.scalar(select(func.clock_timestamp()))
@@ -160,6 +162,15 @@ class Database:
         def failed(failure: Any) -> None:
             if (block := getattr(failure.execution_context, "lineal_around", None)) is not None:
                 block.__exit__(None, None, None)
+
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """A session each of whose queries sees the rows as they are then: for one, or for some that needn't agree.
+
+        On PostgreSQL `read` takes two round trips more, to begin and to end.
+        """
+        with _translated(), self._looking.begin() as session:
+            yield session
 
     def check(self) -> list[str]:
         """What the engine itself finds wrong with its pages; empty when all is well."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection as Several
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, insert, select, update
 
 from lineal.core.errors import AmbiguousRef, VersionNotFound
 from lineal.core.names import Ref, format_number, format_ref
@@ -156,14 +157,28 @@ def get(session: Session, collection: Found, number: int, *, deleted: bool = Fal
 
 def find(session: Session, ref: Ref, *, entity: str, project: str) -> Placed | None:
     """The version that `ref`, not by digest, names in that project now, by one query; None leaves why to others."""
-    asked: dict[str, Any] = {"called": ref.collection, "of": entity, "within": project}
+    found = find_with(session, ref, None, entity=entity, project=project)
+    return found[0] if found else None
+
+
+def find_with(
+    session: Session, ref: Ref, column: ColumnElement[Any] | None, *, entity: str, project: str, **more: object
+) -> tuple[Placed, Any] | None:
+    """As `find`, and what a `column` of others' says in the same query, in which `of` and `within` are the place."""
+    asked: dict[str, Any] = {"called": ref.collection, "of": entity, "within": project, **more}
     if ref.number is not None:
-        row = session.execute(_HERE_BY_NUMBER, asked | {"wanted": ref.number}).first()
+        wanted, asked["wanted"] = _HERE_BY_NUMBER, ref.number
     elif ref.alias is not None:
-        row = session.execute(_HERE_BY_ALIAS, asked | {"alias": ref.alias}).first()
+        wanted, asked["alias"] = _HERE_BY_ALIAS, ref.alias
     else:
-        row = session.execute(_HERE_NEWEST, asked).first()
-    return _placed(row) if row else None
+        wanted = _HERE_NEWEST
+    row = session.execute(wanted if column is None else _beside(wanted, column), asked).first()
+    return (_placed(row), None if column is None else row[-1]) if row else None
+
+
+@cache
+def _beside(wanted: Select[Any], column: ColumnElement[Any]) -> Select[Any]:
+    return wanted.add_columns(column)
 
 
 def collection_of(placed: Placed) -> Found:
@@ -245,6 +260,20 @@ def list_everywhere(
     if not purged:
         wanted = wanted.where(versions.c.purged_at.is_(None))
     return [_placed(row) for row in session.execute(wanted.order_by(versions.c.id))]
+
+
+def list_live(session: Session, entity: str, *, project: str | None = None, type: str | None = None) -> list[Version]:
+    """The entity's versions (the project's, of the type) that aren't deleted, as their own collections show them."""
+    wanted = _PLACES.where(
+        memberships.c.collection_id == versions.c.collection_id,
+        collections.c.entity == entity,
+        versions.c.deleted_at.is_(None),
+    )
+    if project is not None:
+        wanted = wanted.where(collections.c.project == project)
+    if type is not None:
+        wanted = wanted.where(collections.c.type == type)
+    return [_placed(row).version for row in session.execute(wanted)]
 
 
 def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None:

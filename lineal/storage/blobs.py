@@ -13,11 +13,11 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lineal.core.clock import new_id
 from lineal.core.errors import (
@@ -31,6 +31,9 @@ from lineal.core.errors import (
 from lineal.storage import copies
 from lineal.storage import digest as digests
 from lineal.storage.digest import CHUNK_BYTES, Digest
+
+if TYPE_CHECKING:
+    from lineal.storage.s3_bucket import Bucket
 
 RAW, ZLIB = 0, 1
 MAX_CODED_BYTES = 4 << 30
@@ -86,6 +89,15 @@ class StoredObject(NamedTuple):
     modified_at: float
 
 
+class Expected(NamedTuple):
+    """A read that is to come: `length` bytes from `start`, which are those of these blobs and no others."""
+
+    key: str
+    start: int
+    length: int
+    digests: Sequence[Digest]
+
+
 class ObjectWriter(Protocol):
     """An object on its way into a store: written front to back, then committed under a key, or aborted."""
 
@@ -98,6 +110,11 @@ class ObjectWriter(Protocol):
 
 class BlobStore:
     """Objects in the fsspec store at `url`."""
+
+    bucket: Bucket | None = (
+        None  # what signs requests that others may then make; None: nobody else can reach the store
+    )
+    gaps = True  # whether a read may take in bytes of blobs that nobody asked for
 
     def __init__(self, url: str) -> None:
         """Raises unavailable.dependency or unavailable.store when the URL's file system can't be had."""
@@ -154,6 +171,9 @@ class BlobStore:
         with translated(f"object {key}"):
             data: bytes = self.fs.cat_file(self._path(key), start=offset, end=offset + length)
             return data
+
+    def expect(self, reads: Iterable[Expected]) -> None:
+        """Notes what will be read soon, in this order, so that a store which has to ask for leave asks at once."""
 
     def path_of(self, key: str) -> str | None:
         """The object's path on this machine, where it has one."""
@@ -399,3 +419,14 @@ def inflate(stored: bytes, codec: int, max_bytes: int = MAX_CODED_BYTES) -> byte
         return zlib.decompressobj().decompress(stored, max_bytes)
     except zlib.error:
         return b""
+
+
+def inflated(stored: bytes | memoryview) -> Iterator[bytes]:
+    """The bytes of a zlib stream in pieces, up to 4 GiB; none after what can't be decoded."""
+    stream, size = zlib.decompressobj(), 0
+    with suppress(zlib.error):
+        piece = stream.decompress(stored, CHUNK_BYTES)
+        while piece and size <= MAX_CODED_BYTES:
+            size += len(piece)
+            yield piece
+            piece = stream.decompress(stream.unconsumed_tail, CHUNK_BYTES)

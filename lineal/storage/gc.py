@@ -12,19 +12,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lineal.core.errors import DigestMismatch
+from lineal.storage import copies
 from lineal.storage import digest as digests
 from lineal.storage.blobs import (
+    RAW,
     BlobStore,
     Place,
     StoredObject,
     decode,
-    inflate,
+    inflated,
     is_temporary,
     parse_object_key,
 )
 from lineal.storage.digest import Digest
 from lineal.storage.index import IndexedObject
-from lineal.storage.packs import PackWriter, pack_bytes, read_footer
+from lineal.storage.packs import PackWriter, pack_bytes, read_footer, stretches
+from lineal.storage.parallel import in_order
+
+_READ_BYTES = 8 << 20
+_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +123,44 @@ def verify(store: BlobStore, place: Place) -> Place:
     """The place with its size and xxh3-128 as read from the bytes. Raises corrupt.digest_mismatch, not_found.blob."""
     if place.plain:
         with store.open(place.key) as file:
-            digest, fast, size = digests.of_stream(file)
-    else:
-        data = inflate(store.read(place.key, place.offset, place.length), place.codec)
-        digest, fast, size = digests.of_bytes(data), digests.fast_of_bytes(data), len(data)
+            return _as_read(place, *digests.of_stream(file))
+    return _checked(place, store.read(place.key, place.offset, place.length))
+
+
+def verify_object(store: BlobStore, stored: StoredObject) -> list[Place]:
+    """The blobs of an object, each checked, read front to back in bounded memory.
+
+    Raises corrupt.pack, corrupt.digest_mismatch, not_found.blob.
+    """
+    places = places_in(store, stored)
+    if not stored.key.endswith(".pack"):
+        return [verify(store, place) for place in places]
+    wanted = [(place.key, place.offset, "", place) for place in places]
+    found = []
+    for stretch, data in in_order(
+        lambda s: (s, store.read(s.key, s.start, s.length)), stretches(wanted, _READ_BYTES), _AT_ONCE
+    ):
+        view = memoryview(data)
+        for _key, at, _path, place in stretch.members:
+            checked = _checked(place, view[at - stretch.start : at - stretch.start + place.length])
+            if checked.size != place.size:
+                raise DigestMismatch(f"{place.key} lists {digests.format(place.digest)} with another size")
+            found.append(checked)
+    return found
+
+
+def _checked(place: Place, stored: bytes | memoryview) -> Place:
+    """The place as its bytes have it; what is coded is never held whole, as it may be far more than it looks."""
+    if place.codec == RAW:
+        return _as_read(place, digests.of_bytes(stored), digests.fast_of_bytes(stored), len(stored))
+    hashes = copies.Hashes()
+    for piece in inflated(stored):
+        hashes.update(piece)
+    found = hashes.result()
+    return _as_read(place, found.digest, found.fast, found.size)
+
+
+def _as_read(place: Place, digest: Digest, fast: bytes, size: int) -> Place:
     if digest != place.digest:
         raise DigestMismatch(f"{place.key} does not hold {digests.format(place.digest)} whole")
     return place._replace(size=size, fast=fast)

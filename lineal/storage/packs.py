@@ -24,6 +24,7 @@ HEAD, TAIL = b"LNLPACK1", b"LNLPACKE"
 _ROW = struct.Struct("<32s16sQQI")
 _LENGTH = struct.Struct("<Q")
 _BUFFER_BYTES = 1 << 20
+_MAX_MEMBERS = 20_000  # of one stretch, since each is named when it is asked for
 
 
 Wanted = tuple[str, int, str, Place]  # where a blob lies, by key and offset, and the path of its file
@@ -102,14 +103,20 @@ def read_footer(store: BlobStore, key: str, size: int) -> list[Place]:
     return _places(key, rows, start)
 
 
-def stretches(wanted: Sequence[Wanted], most_bytes: int) -> Iterator[Stretch]:
-    """Stretches of about `most_bytes` that hold what is wanted, which is sorted by object and offset."""
+def stretches(wanted: Sequence[Wanted], most_bytes: int, *, gaps: bool = True) -> Iterator[Stretch]:
+    """Stretches of about `most_bytes` that hold what is wanted, which is sorted by object and offset.
+
+    Without `gaps` they hold nothing else.
+    """
     start = 0
     while start < len(wanted):
         key, offset, _path, first = wanted[start]
         end, stop = start, offset + first.length
-        while end < len(wanted) and wanted[end][0] == key and wanted[end][1] - offset < most_bytes:
-            stop = max(stop, wanted[end][1] + wanted[end][3].length)
+        while end < len(wanted) and end - start < _MAX_MEMBERS:
+            other, at, _path, place = wanted[end]
+            if other != key or at - offset >= most_bytes or (at > stop and not gaps):
+                break
+            stop = max(stop, at + place.length)
             end += 1
         yield Stretch(key, offset, stop - offset, wanted[start:end])
         start = end

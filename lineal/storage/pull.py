@@ -23,7 +23,7 @@ from lineal.core.clock import new_id
 from lineal.core.errors import BlobNotFound, DigestMismatch, InvalidTarget
 from lineal.storage import copies, references
 from lineal.storage import digest as digests
-from lineal.storage.blobs import Blobs, Place, decode, from_os_error
+from lineal.storage.blobs import Blobs, Expected, Place, decode, from_os_error
 from lineal.storage.cache import OBJECTS_NEVER_CHANGE, TICK_NS, Cache
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry
@@ -117,6 +117,9 @@ class _Pull:
             (whole if place.plain else packed).append((place.key, place.offset, entry.path, place))
         for path, data, digest in self._packed(sorted(packed)):
             self._write(path, data, digest)
+        self._blobs.store.expect(
+            Expected(key, 0, place.length, [place.digest]) for key, _offset, _path, place in whole
+        )
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lineal-pull") as pool:
             jobs = [pool.submit(self._whole, path, place) for _key, _offset, path, place in whole]
             jobs += [pool.submit(self._fetch, entry) for entry in differing if entry.reference is not None]
@@ -132,9 +135,9 @@ class _Pull:
     def _packed(self, wanted: Sequence[Wanted]) -> Iterator[tuple[str, bytes, Digest]]:
         """The verified bytes of blobs in packs (and of coded objects), read in long stretches."""
         store = self._blobs.store
-        for stretch, data in in_order(
-            lambda s: (s, store.read(s.key, s.start, s.length)), stretches(wanted, _READ_BYTES), _AT_ONCE
-        ):
+        parts = list(stretches(wanted, _READ_BYTES, gaps=store.gaps))
+        store.expect(Expected(p.key, p.start, p.length, [member[3].digest for member in p.members]) for p in parts)
+        for stretch, data in in_order(lambda s: (s, store.read(s.key, s.start, s.length)), parts, _AT_ONCE):
             view = memoryview(data)
             for _key, at, path, place in stretch.members:
                 stored = bytes(view[at - stretch.start : at - stretch.start + place.length])

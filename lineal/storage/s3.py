@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, FileIO, RawIOBase
+from functools import partial
+from io import BufferedReader, FileIO
 from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,6 +26,7 @@ from lineal.storage.blobs import (
 )
 from lineal.storage.digest import Digest
 from lineal.storage.parallel import in_order, ranges
+from lineal.storage.range_reader import FIRST_BYTES, RangeReader
 from lineal.storage.s3_bucket import Bucket, Part
 
 WHOLE_BYTES = 16 << 20
@@ -32,11 +34,12 @@ PACK_BYTES = 48 << 20
 PART_BYTES = 8 << 20
 _MAX_PARTS = 10_000
 _AT_ONCE = 6
-_FIRST_BYTES = 1 << 20
 
 
 class S3Store(BlobStore):
     """Objects in the bucket and below the prefix that `s3://bucket/prefix` names."""
+
+    bucket: Bucket
 
     def __init__(self, url: str, client: Any = None) -> None:
         """`client` is boto3's, or else the process's own. Raises unavailable.store for a URL of no bucket."""
@@ -57,11 +60,11 @@ class S3Store(BlobStore):
         """
         descriptor = source.fileno()
         if size <= WHOLE_BYTES:
-            data = _read(descriptor, 0, size)
+            data = read_exactly(descriptor, 0, size)
             copied = copies.Copied(digests.of_bytes(data), digests.fast_of_bytes(data), size)
             self.bucket.put(name(copied.digest), data, copied.digest)
             return copied
-        copied, sums = _hash_parts(descriptor, size)
+        copied, sums = hash_parts(descriptor, size)
         try:
             _put_parts(self.bucket, name(copied.digest), descriptor, size, sums)
         except DigestMismatch:
@@ -70,7 +73,7 @@ class S3Store(BlobStore):
 
     @contextmanager
     def open(self, key: str) -> Iterator[BufferedReader]:
-        with _Reader(self.bucket, key) as raw, BufferedReader(raw, _FIRST_BYTES) as file:
+        with RangeReader(partial(self.bucket.get, key)) as raw, BufferedReader(raw, FIRST_BYTES) as file:
             yield file  # type: ignore[misc]
 
     def read(self, key: str, offset: int, length: int) -> bytes:
@@ -108,7 +111,7 @@ def part_bytes(size: int) -> int:
     return max(PART_BYTES, -(-least // (1 << 20)) << 20)
 
 
-def _read(descriptor: int, start: int, end: int) -> bytes:
+def read_exactly(descriptor: int, start: int, end: int) -> bytes:
     """The file's bytes from `start` to `end`. Raises conflict.source_changed where it has fewer."""
     pieces: list[bytes] = []
     while start < end:
@@ -120,11 +123,11 @@ def _read(descriptor: int, start: int, end: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _hash_parts(descriptor: int, size: int) -> tuple[copies.Copied, list[Digest]]:
+def hash_parts(descriptor: int, size: int) -> tuple[copies.Copied, list[Digest]]:
     """What the file holds, and the digest of each of its parts, which another thread takes from the same bytes."""
 
     def read(part: tuple[int, int]) -> tuple[bytes, Digest]:
-        data = _read(descriptor, *part)
+        data = read_exactly(descriptor, *part)
         return data, digests.of_bytes(data)
 
     hashes, sums = copies.Hashes(), []
@@ -140,7 +143,7 @@ def _put_parts(bucket: Bucket, key: str, descriptor: int, size: int, sums: list[
 
     def put(numbered: tuple[int, tuple[int, int]]) -> Part:
         number, part = numbered
-        data = _read(descriptor, *part)
+        data = read_exactly(descriptor, *part)
         of_part = digests.of_bytes(data) if sums is None else sums[number - 1]
         return bucket.put_part(key, upload_id, number, data, of_part)
 
@@ -188,61 +191,3 @@ class _S3Writer:
         self._held = bytearray()
         if self._file is not None:
             self._file.close()
-
-
-# ---- reading -----------------------------------------------------------------------------------------------------
-
-
-class _Reader(RawIOBase):
-    """An object's bytes: a small stretch at first, long ones ahead of whoever goes on reading in order."""
-
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self._bucket, self._key, self._at = bucket, key, 0
-        self._start = 0
-        self._held, self._size = bucket.get(key, 0, _FIRST_BYTES)
-        self._ahead: Generator[bytes, None, None] | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
-        base = {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError("before the start of the object")
-        self._at = base + offset
-        return self._at
-
-    def readinto(self, buffer: Any, /) -> int:
-        if self._at >= self._size:
-            return 0
-        if not self._start <= self._at < self._start + len(self._held):
-            self._go_on() if self._at == self._start + len(self._held) else self._jump()
-        held = memoryview(self._held)[self._at - self._start :]
-        count = min(len(buffer), len(held))
-        memoryview(buffer).cast("B")[:count] = held[:count]
-        self._at += count
-        return count
-
-    def _go_on(self) -> None:
-        if self._ahead is None:
-            parts = ranges(self._at, self._size, PART_BYTES)
-            self._ahead = in_order(lambda part: self._bucket.get(self._key, *part)[0], parts, _AT_ONCE)
-        self._start, self._held = self._at, next(self._ahead)
-
-    def _jump(self) -> None:
-        self._drop()
-        self._start = self._at
-        self._held, _ = self._bucket.get(self._key, self._at, min(self._at + _FIRST_BYTES, self._size))
-
-    def _drop(self) -> None:
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
-
-    def close(self) -> None:
-        if not self.closed:
-            self._drop()
-        super().close()

@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
+from lineal.core import settings
 from lineal.core.errors import (
     BlobNotFound,
     DigestMismatch,
@@ -97,6 +98,11 @@ def _process_client() -> Any:
     return new_client()
 
 
+@cache
+def _public_client(endpoint: str) -> Any:
+    return new_client(endpoint_url=endpoint)
+
+
 def shared_client() -> Any:
     """The process's client, made at its first use. Thread-safe."""
     with _START_OVER:
@@ -117,6 +123,12 @@ class Bucket:
     @property
     def client(self) -> Any:
         return self._client or shared_client()
+
+    @property
+    def _signer(self) -> Any:
+        """The client that signs: a signature holds for one address, so for the one at which others see the S3."""
+        public = settings.environment("LINEAL_S3_PUBLIC_ENDPOINT")
+        return _public_client(public) if public else self.client
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self.name, "Key": self.prefix + key}
@@ -271,8 +283,13 @@ class Bucket:
         facts = {"UploadId": upload_id, "PartNumber": number, "ContentLength": size, "ChecksumSHA256": _text(sha256)}
         return self._presigned("upload_part", "PUT", self._at(key) | facts, headers, expires_s)
 
-    def presign_get(self, key: str, start: int, end: int, expires_s: int) -> Presigned:
-        """Lets its holder read the object's bytes from `start` to `end` (exclusive), and no others."""
+    def presign_get(self, key: str, start: int, end: int | None, expires_s: int) -> Presigned:
+        """Lets its holder read the object's bytes from `start` to `end` (exclusive), and no others.
+
+        Without an end, it lets them read any.
+        """
+        if end is None:
+            return self._presigned("get_object", "GET", self._at(key), {}, expires_s)
         facts = {"Range": f"bytes={start}-{end - 1}"}
         return self._presigned("get_object", "GET", self._at(key) | facts, {"range": facts["Range"]}, expires_s)
 
@@ -280,7 +297,7 @@ class Bucket:
         self, act: str, method: str, facts: Mapping[str, Any], headers: Mapping[str, str], expires_s: int
     ) -> Presigned:
         with self._translated(str(facts["Key"])):
-            url = self.client.generate_presigned_url(act, Params=facts, ExpiresIn=expires_s, HttpMethod=method)
+            url = self._signer.generate_presigned_url(act, Params=facts, ExpiresIn=expires_s, HttpMethod=method)
         return Presigned(method, url, headers)
 
     # ---- errors ------------------------------------------------------------------------------------------------

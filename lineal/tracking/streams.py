@@ -16,6 +16,15 @@ from lineal.storage.digest import Digest
 from lineal.tracking import rows
 from lineal.tracking.model import RunFile, Stream
 
+_TAKE = (
+    run_writers.update()
+    .where(
+        run_writers.c.run_id == bindparam("run"),
+        run_writers.c.writer == bindparam("by"),
+        run_writers.c.seq < bindparam("taken"),
+    )
+    .values(seq=bindparam("taken"))
+)
 _SEQ = select(run_writers.c.seq).where(
     (run_writers.c.run_id == bindparam("run")) & (run_writers.c.writer == bindparam("by"))
 )
@@ -59,14 +68,11 @@ class File(NamedTuple):
 
 def take(session: Session, id_: int, writer: str, seq: int) -> bool:
     """Whether the writer's batch `seq` is new; then it counts as taken."""
-    known = session.scalar(_SEQ, {"run": id_, "by": writer})
-    if known is not None and known >= seq:
+    if session.execute(_TAKE, {"run": id_, "by": writer, "taken": seq}).rowcount:
+        return True
+    if session.scalar(_SEQ, {"run": id_, "by": writer}) is not None:
         return False
-    if known is None:
-        session.execute(insert(run_writers).values(run_id=id_, writer=writer, seq=seq))
-    else:
-        mine = (run_writers.c.run_id == id_) & (run_writers.c.writer == writer)
-        session.execute(run_writers.update().where(mine).values(seq=seq))
+    session.execute(insert(run_writers).values(run_id=id_, writer=writer, seq=seq))
     return True
 
 

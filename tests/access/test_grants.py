@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from lineal.access import grants, projects, teams, users
 from lineal.access.roles import ROLES, VISIBILITIES, largest
@@ -117,6 +118,8 @@ def test_the_role_is_the_largest_that_any_rule_gives(tmp_path_factory, granted, 
                     for line in LINES if project == "registry" else ("",):
                         want = expected(name, (entity, project, line), granted, members, seen)
                         assert grants.role_of(session, user_id, entity, project, line) == want
+                        asked = {"me": user_id, "of": entity, "within": project, "named": line}
+                        assert grants.role_at(session.scalar(select(grants.ROLE_RANK), asked)) == want
                         if (entity, project) in seen and not line:
                             assert ((entity, project) in may_read.projects) == (want is not None)
     database.close()

@@ -15,6 +15,7 @@ from lineal.api.caller import Desk
 from lineal.api.health import State
 from lineal.api.live import Live
 from lineal.backend.local.backend import LocalBackend
+from lineal.backend.local.served import ServedBackend
 from lineal.core.errors import RunNotFound
 from lineal.tracking.model import Batch
 from lineal.tracking.rows import encode
@@ -180,6 +181,7 @@ async def follow(app: Any, gone: asyncio.Event) -> list[Any]:
         "path": "/api/v1/runs/r/events",
         "raw_path": b"/api/v1/runs/r/events",
         "root_path": "",
+        "state": {"request_id": "r"},
         "scheme": "http",
         "query_string": b"",
         "headers": [(b"host", b"localhost")],
@@ -224,7 +226,7 @@ def test_who_asks_is_looked_at_with_every_look(backend: LocalBackend) -> None:
     class Closing(Desk):
         looks = 0
 
-        def of(self, request: Any) -> LocalBackend:
+        def of(self, request: Any) -> ServedBackend:
             self.looks += 1
             if self.looks > 1:
                 raise RunNotFound("there is no run 'r'")

@@ -17,7 +17,7 @@ from tests.api.conftest import Ask, asking
 @pytest.fixture
 def ask(backend: LocalBackend) -> Ask:
     metrics = Metrics(backend)
-    return asking(create_app(backend, listeners=[metrics], more=[metrics.router()]))
+    return asking(create_app(backend, listeners=[metrics], more=[metrics.router()]), peer="127.0.0.1")
 
 
 def number(text: str, name: str, labels: str = "") -> float:

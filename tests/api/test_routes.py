@@ -62,11 +62,20 @@ def test_a_parameter_that_is_unknown_or_there_twice_is_refused(ask: Ask) -> None
     assert "nam" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_a_body_that_does_not_say_that_it_is_json_is_refused(ask: Ask, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("text/plain", 403, "forbidden.csrf"),
+        ("application/x-www-form-urlencoded", 403, "forbidden.csrf"),
+        ("multipart/form-data", 403, "forbidden.csrf"),
+        ("", 415, "invalid.argument"),
+        ("application/xml", 415, "invalid.argument"),
+    ],
+)
+def test_a_body_that_does_not_say_that_it_is_json_is_refused(ask: Ask, kind: str, status: int, code: str) -> None:
     """Browsers send such bodies for pages of other sites without asking."""
     answer = ask("POST", "/api/v1/runs", content=b'{"run_id": "r1"}', headers={"Content-Type": kind})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "invalid.argument")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
 def test_lists_in_a_query_are_json_whatever_they_hold(ask: Ask) -> None:

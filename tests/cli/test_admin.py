@@ -76,7 +76,7 @@ def backend_rows():
         from lineal.access import users
         from lineal.client.connection import connection
 
-        with connection().backend._database.read() as session:  # type: ignore[attr-defined]
+        with connection().backend.context.database.read() as session:  # type: ignore[attr-defined]
             return users.get(session, name).password_hash
 
     return stored

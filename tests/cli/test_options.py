@@ -36,7 +36,7 @@ def test_url_and_project_of_the_group_win_over_the_settings(cli, log, place):
 
 @pytest.mark.parametrize(
     ("url", "text"),
-    [("https://example.org", "can't speak to servers yet"), ("s3://bucket", "set LINEAL_URL to a folder")],
+    [("ftp://example.org", "set LINEAL_URL to a folder"), ("s3://bucket", "set LINEAL_URL to a folder")],
 )
 def test_a_store_that_cannot_be_is_refused(cli, url, text):
     said = cli("--url", url, "ls")

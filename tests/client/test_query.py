@@ -104,7 +104,7 @@ def test_another_store_is_another_view(api, place):
     other = Api(url=str(place.work / "other"))
     assert other.artifact_collections() == []
     with pytest.raises(errors.Invalid, match="LINEAL_URL"):
-        Api(url="https://example.org").artifact_types()
+        Api(url="ftp://example.org").artifact_types()
 
 
 def test_a_link_of_the_same_name_leaves_a_bare_name_unambiguous(api):

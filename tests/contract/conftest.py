@@ -5,6 +5,7 @@ called within a test, as whoever the settings say.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lineal.storage.cache import Cache
 from lineal.storage.manifest import Entry, Manifest
 from lineal.storage.transfer import Push
 from tests import server
+from tests.proxy import before
 
 Files = Mapping[str, bytes | str]
 Opener = Callable[..., Backend]
@@ -47,7 +49,62 @@ def server_opener(tmp_path: Path, _request: pytest.FixtureRequest) -> Opener:
     return lambda **given: connect(settings.load(tmp_path, url=url, **given))
 
 
-OPENERS = {"folder": folder_opener, "memory": memory_opener, "postgres": postgres_opener, "server": server_opener}
+def team_opener(tmp_path: Path, request: pytest.FixtureRequest) -> Opener:
+    """Two servers over one PostgreSQL and one S3; each request goes to the other one than the last."""
+    given = {
+        name: request.getfixturevalue(f"{fixture}_url") for name, fixture in (("url", "postgres"), ("store", "s3"))
+    }
+    urls = [server.start(tmp_path / name, **given) for name in ("left", "right")]
+    ends = ExitStack()
+    request.addfinalizer(ends.close)
+    proxy = ends.enter_context(before(*urls))
+    return lambda **given: connect(settings.load(tmp_path, url=proxy.url, **given))
+
+
+OPENERS = {
+    "folder": folder_opener,
+    "memory": memory_opener,
+    "postgres": postgres_opener,
+    "server": server_opener,
+    "team": team_opener,
+}
+
+
+# A team takes seconds for what a folder does in milliseconds: it shows that no process keeps anything to itself.
+_BY_A_TEAM = {
+    "test_versions_are_numbered_from_zero_without_gaps",
+    "test_same_content_is_the_same_version",
+    "test_what_is_logged_can_be_read_back",
+    "test_a_manifest_that_the_store_does_not_hold_is_refused_by_name",
+    "test_a_manifest_whose_blobs_are_missing_is_refused_with_their_digests",
+    "test_a_blob_that_is_no_manifest_is_refused_at_log",
+    "test_latest_follows_the_newest_version_by_itself",
+    "test_a_move_with_the_right_expectation_succeeds",
+    "test_each_rollback_goes_one_further_back",
+    "test_use_needs_a_run_that_is_running",
+    "test_a_link_has_its_own_number_and_aliases",
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves to a team only its own tests, one case of each."""
+    seen: set[str] = set()
+    left: list[pytest.Item] = []
+    kept: list[pytest.Item] = []
+    for item in items:
+        name = getattr(item, "originalname", item.name)
+        by_team = "open_desk" in (params := _params(item)) and params["open_desk"] == "team"
+        (left if by_team and (name not in _BY_A_TEAM or name in seen) else kept).append(item)
+        if by_team:
+            seen.add(name)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def _params(item: pytest.Item) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    return found
 
 
 @dataclass(frozen=True)

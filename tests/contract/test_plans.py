@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import Engine, Table, event, func, insert, select, text
 
-from lineal.access import grants, holders, keys, protections, sessions
+from lineal.access import grants, holders, keys, protections, sessions, teams, users
 from lineal.backend.connect import connect
 from lineal.backend.port import Backend
 from lineal.core import settings
@@ -18,7 +19,8 @@ from lineal.core.errors import KeyRefused, SessionEnded
 from lineal.db import schema
 from lineal.db.session import Session, insert_many
 from lineal.storage import digest as digests
-from lineal.tracking import rows
+from lineal.storage import index
+from lineal.tracking import rows, streams
 from lineal.tracking.cursors import Cursor, Place, format_cursor
 from lineal.tracking.model import Batch
 from tests.postgres import drop_database, new_database, shared_url
@@ -223,6 +225,21 @@ def rows_of(ask: Callable[[Session], Any]) -> Callable[[Backend], Any]:
     return asked
 
 
+def rows_begun(act: Callable[[Session], Any]) -> Callable[[Backend], Any]:
+    """An act on rows alone, in a session that is undone."""
+
+    def acted(backend: Backend) -> None:
+        with suppress(_Undone), backend.context.database.begin() as session:  # type: ignore[attr-defined]
+            act(session)
+            raise _Undone
+
+    return acted
+
+
+class _Undone(Exception):
+    """Ends a session without a commit."""
+
+
 def append(backend: Backend) -> None:
     data = rows.encode([(1, 1.0, {"x": 2})])
     batch = Batch({"history": data}, last_step=1, summary={"loss": 0.5})
@@ -287,6 +304,19 @@ QUESTIONS: dict[str, Callable[[Backend], Any]] = {
     "which versions' blobs are not entered": rows_of(lambda s: holders.unheld_versions(s, 5)),
     "what somebody did": lambda b: b.access.audit_log(user="u7"),
     "what was done to something": lambda b: b.access.audit_log(subject="e/p7"),
+    "how often something was done": lambda b: b.access.audit_log(operation="o7"),
+    "what was done on a day": lambda b: b.access.audit_log(
+        since=NOON - timedelta(days=2), until=NOON - timedelta(days=1)
+    ),
+    "the moves of an alias": lambda b: b.artifacts.list_alias_events("p/m7:production"),
+    "a user by name": rows_of(lambda s: users.find(s, "u7")),
+    "a user by the identity provider's word": rows_of(lambda s: users.by_subject(s, "issuer", "s7")),
+    "a user's teams": rows_of(lambda s: teams.of_user(s, 8)),
+    "whether blobs are a run's": rows_of(lambda s: streams.unreferenced(s, {digest(n) for n in range(5)})),
+    "the rows of a run that wait to become a file": rows_of(lambda s: streams.waiting(s, 8, "history", 0)),
+    "the last batch of a writer": rows_of(lambda s: streams.last_seq(s, 8, "w")),
+    "forget who holds blobs": rows_begun(lambda s: holders.forget(s, [digest(n) for n in range(5)])),
+    "forget blobs": rows_begun(lambda s: index.forget(s, [digest(n) for n in range(5)])),
 }
 
 

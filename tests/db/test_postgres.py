@@ -96,6 +96,33 @@ def test_a_reader_sees_one_state_while_another_writes(database: Database) -> Non
         assert reading.scalar(count) == before + 1
 
 
+def test_a_look_sees_what_others_wrote_meanwhile(database: Database) -> None:
+    count = select(text("count(*)")).select_from(meta)
+    with database.look() as looking:
+        before = looking.scalar(count)
+        put(database, "a", "1")
+        assert looking.scalar(count) == before + 1
+
+
+def test_a_look_asks_the_server_nothing_but_its_query(database: Database) -> None:
+    ids = set()
+    with database.look() as looking:
+        for _ in range(2):
+            began, asked = looking.execute(text("SELECT transaction_timestamp(), statement_timestamp()")).one()
+            ids.add(began)
+            assert began == asked
+    assert len(ids) == 2
+
+
+def test_a_connection_that_the_server_closed_is_found_out_before_it_is_used(database: Database) -> None:
+    with database.look() as looking:
+        mine = looking.scalar(text("SELECT pg_backend_pid()"))
+        with database.look() as other:
+            other.execute(text(f"SELECT pg_terminate_backend({mine}, 5000)"))
+    with database.look() as first, database.look() as second:
+        assert mine not in {session.scalar(text("SELECT pg_backend_pid()")) for session in (first, second)}
+
+
 def test_a_reader_can_not_write(database: Database) -> None:
     with pytest.raises(ReadOnly), database.read() as reading:
         reading.execute(insert(meta).values(key="a", value="1"))

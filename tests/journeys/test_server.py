@@ -201,7 +201,7 @@ def test_with_users_it_may_listen_to_others_by_its_name(tmp_path: Path) -> None:
     with serving(tmp_path / "served", "--host", "0.0.0.0", "--name", "lineal.example.org") as server:
         assert "token" not in server.told
         url = f"http://127.0.0.1:{server.port}/api/v1/openapi.json"
-        for host, status in (("lineal.example.org", 200), ("evil.test", 403), ("0.0.0.0", 403)):
+        for host, status in (("lineal.example.org", 401), ("evil.test", 403), ("0.0.0.0", 403)):
             assert httpx.get(url, headers={"Host": host}).status_code == status
         assert server.stop() == 0
 
@@ -266,7 +266,7 @@ def test_the_log_has_one_line_for_each_request_and_no_secret(pair: Serving) -> N
     secret = "lnl_" + "a" * 12 + "_" + "5e" * 32
     before = len([line for line in pair.lines() if "status" in line])
     ids = []
-    with httpx.Client(base_url=pair.url, headers={"Authorization": f"Bearer {secret}", "Cookie": secret}) as client:
+    with httpx.Client(base_url=pair.url, headers={"X-Secret": secret, "Cookie": secret}) as client:
         for method, path in [
             ("GET", f"/api/v1/projects?token={secret}"),
             ("GET", f"/{secret}"),
@@ -277,10 +277,13 @@ def test_the_log_has_one_line_for_each_request_and_no_secret(pair: Serving) -> N
         ]:
             answer = client.request(method, path, content=secret, headers={"X-Request-Id": f"{secret}!"})
             ids.append(answer.headers["X-Request-Id"])
+        refused_ = client.get("/api/v1/projects", headers={"Authorization": f"Bearer {secret}"})
+        assert refused_.status_code == 401
+        ids.append(refused_.headers["X-Request-Id"])
         mine = client.get("/health", headers={"X-Request-Id": "from-the-proxy-1"})
         ids.append(mine.headers["X-Request-Id"])
     assert ids[-1] == "from-the-proxy-1"
-    lines = until(lambda: len(found := [line for line in pair.lines() if "status" in line]) >= before + 7 and found)
+    lines = until(lambda: len(found := [line for line in pair.lines() if "status" in line]) >= before + 8 and found)
     new = lines[before:]
     assert [line["request"] for line in new] == ids
     assert {line["route"] for line in new} >= {

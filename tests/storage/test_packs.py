@@ -159,3 +159,11 @@ def test_stretches_hold_what_is_wanted_in_as_few_reads_as_the_limit_allows() -> 
     ]
     assert [member for stretch in found for member in stretch.members] == wanted
     assert list(stretches([], 450)) == []
+
+
+def test_without_gaps_a_stretch_holds_only_what_is_wanted() -> None:
+    pack = write_pack(memory_blobs(), *(bytes([number]) * 10 for number in range(5)))
+    wanted = [(p.key, p.offset, "", p) for p in pack.places]
+    found = list(stretches([*wanted[:2], *wanted[3:]], 450, gaps=False))
+    assert [(s.start, s.length) for s in found] == [(wanted[0][1], 20), (wanted[3][1], 20)]
+    assert len(list(stretches([*wanted[:2], *wanted[3:]], 450))) == 1

@@ -163,8 +163,11 @@ class LocalArtifacts(LocalFinding):
     # ---- reading ---------------------------------------------------------------------------------------------
 
     def resolve(self, ref: str, *, at: datetime | None = None) -> Version:
-        with self._here.database.read() as session:
-            return self._here.resolve(session, ref, at=at).version
+        if at is not None:
+            with self._here.database.read() as session:
+                return self._here.resolve(session, ref, at=at).version
+        with self._here.database.look() as session:  # the version, then the role: it may be the newer one
+            return self._here.resolve(session, ref).version
 
     def manifest(self, digest: str) -> Manifest:
         if self._here.served:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lineal.backend.local.again import repeating
 from lineal.core import clock
@@ -31,7 +31,7 @@ from lineal.storage.manifest import Manifest
 
 if TYPE_CHECKING:  # loaded when a ref is first looked up: a process that only logs needs none of it
     from lineal.access.model import Caller
-    from lineal.access.roles import Permission
+    from lineal.access.roles import Permission, Role
     from lineal.access.sight import Sight
     from lineal.registry import collections
     from lineal.registry.aliases import Mover
@@ -112,10 +112,10 @@ class Context:
         ref = parse_ref(text)
         project = ref.project or self.project
         if at is None and project is not None and ref.digest_prefix is None:
-            placed = versions.find(session, ref, entity=ref.entity or self.entity, project=project)
+            placed, role = self._found(session, ref, project)
             if placed is not None:
                 seen = placed.version
-                if not self.check(session, seen.entity, seen.project, seen.collection, needs=needs):
+                if not self.check(session, seen.entity, seen.project, seen.collection, needs=needs, role=role):
                     raise CollectionNotFound(
                         f"there is no collection {seen.collection!r} in {seen.entity}/{seen.project}"
                     )
@@ -132,6 +132,19 @@ class Context:
         if number is None:
             raise VersionNotFound(f"nothing stood at {text} on {clock.format_time(at)}")
         return versions.get(session, found, number, deleted=True)
+
+    def _found(self, session: Session, ref: Ref, project: str) -> tuple[Placed | None, Role | Literal["ask"] | None]:
+        """The version that `ref` names in the project, if any, and the caller's role for it where that decides."""
+        from lineal.registry import versions
+
+        place = {"entity": ref.entity or self.entity, "project": project}
+        if not self.served or self.caller is None or self.caller.admin:
+            return versions.find(session, ref, **place), "ask"
+        from lineal.access import grants
+
+        me: dict[str, Any] = {"me": self.caller.user_id, "named": ref.collection}
+        found = versions.find_with(session, ref, grants.ROLE_RANK, **place, **me)
+        return (found[0], grants.role_at(found[1])) if found else (None, "ask")
 
     def run(
         self,
@@ -184,14 +197,18 @@ class Context:
 
             guard.check_aliases(session, self.caller, found.entity, found.project, found.name, *aliases)
 
-    def sight(self, session: Session) -> Sight:
-        """What the caller may see of lists and walks."""
-        from lineal.access import sight
-
+    def note_look(self) -> None:
+        """Notes that the act shows only what the caller may read. Raises forbidden.scope."""
         if self.served:
             from lineal.backend.local import guard
 
             guard.note_look(self.caller)
+
+    def sight(self, session: Session) -> Sight:
+        """What the caller may see of lists and walks."""
+        from lineal.access import sight
+
+        self.note_look()
         return sight.of(session, self.caller)
 
     def unknown(self, session: Session, digests_: Collection[Digest]) -> set[Digest]:

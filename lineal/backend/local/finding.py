@@ -53,14 +53,11 @@ class LocalFinding(Artifacts):
         wanted = digests.parse(digest) if digest else None
         with self._here.database.read() as session:
             seen = self._here.sight(session)
-            everywhere = versions.list_everywhere(session)
-            every = [p.version for p in everywhere if p.version.deleted_at is None and seen.has(p.version)]
+            every = versions.list_live(session, self._here.entity, project=project, type=type)
         found = [
             version
             for version in every
-            if version.entity == self._here.entity
-            and (project is None or version.project == project)
-            and (type is None or version.type == type)
+            if seen.has(version)
             and (tag is None or tag in version.tags)
             and _text_matches(text, version)
             and all(_metadata_matches(version.metadata, k, v) for k, v in (metadata or {}).items())

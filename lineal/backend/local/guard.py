@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lineal.access import audit, grants, protections
 from lineal.access.model import Caller
@@ -99,10 +99,12 @@ def check(
     *,
     needs: Permission | None = None,
     subject: str = "",
+    role: Role | Literal["ask"] | None = "ask",
 ) -> bool:
     """Whether the caller may know of the place, or of the `subject` in it; then they may do what the act takes there.
 
-    What the act takes, or `needs`. Raises forbidden.role, forbidden.scope where they know of it but may not.
+    What the act takes, or `needs`. `role` is theirs there, where that is known already. Raises forbidden.role,
+    forbidden.scope where they know of it but may not.
     """
     wanted = _asked("/".join(part for part in (entity, project, collection, subject) if part), needs)
     if caller is None:
@@ -110,7 +112,8 @@ def check(
     scope(caller, wanted)
     if caller.admin:
         return True
-    role = grants.role_of(session, caller.user_id, entity, project, collection)
+    if role == "ask":
+        role = grants.role_of(session, caller.user_id, entity, project, collection)
     if role is None:
         return False
     if not allows(role, wanted):

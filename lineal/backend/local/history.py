@@ -105,6 +105,8 @@ class LocalHistory(Runs):
     ) -> Sequence[Samples]:
         from lineal.tracking.sampling import numbers, thin
 
+        self._here.note_look()
+
         def ask(sources: list[Source], _: Started) -> list[tuple[str, pa.Table]]:
             columns, each = ("step", "number", "integer"), dict.fromkeys(keys)
             return [(key, together(sources, _bounds([key], min_step, max_step), columns)) for key in each]

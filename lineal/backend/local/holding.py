@@ -10,6 +10,8 @@ from sqlalchemy import select
 from lineal.access import holders, projects, sight
 from lineal.access.sight import Sight
 from lineal.backend.local import guard
+from lineal.backend.local.granting import Granting
+from lineal.backend.local.tickets import Tickets
 from lineal.core import clock
 from lineal.core.errors import BlobNotFound, Corrupt, NotFound
 from lineal.core.names import REGISTRY
@@ -46,8 +48,14 @@ class HeldBlobs:
 
     def add(self, places: Collection[Place], objects: Mapping[str, int]) -> None:
         """Makes the blobs known, and that the caller has sent them."""
+        self.sent([place.digest for place in places])  # first, so that who is known to be done needn't do it again
         self._here.blobs.add(places, objects)
-        self.sent([place.digest for place in places])
+
+    @property
+    def granting(self) -> Granting:
+        """Uploads and downloads past the server."""
+        caller = self._here.caller
+        return Granting(self, Tickets(self._here.database), caller.user_id if caller else 0)
 
     def sent(self, digests_: Collection[Digest]) -> None:
         """Notes that the caller has had the bytes of these blobs."""

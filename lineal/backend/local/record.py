@@ -77,11 +77,12 @@ class LocalRecord(LocalHistory):
 
     def _fold(self, run_id: str, stream: Stream, size_bytes: int, chunk: Chunk) -> _Fold | None:
         """The file of the rows that came in before and of `chunk`, where there are enough of them for one."""
-        with self._here.database.read() as session:
+        with self._here.database.look() as session:
             run = runs.heard(session, run_id)
             size, count = streams.waiting(session, run.id, stream, run.era)
-            if size + size_bytes <= _TAIL_BYTES and count < _TAIL_CHUNKS:
-                return None
+        if size + size_bytes <= _TAIL_BYTES and count < _TAIL_CHUNKS:
+            return None
+        with self._here.database.read() as session:
             recorded = self._recorded(session, run_id, stream)
         from lineal.tracking.parts import Tail, merge
 

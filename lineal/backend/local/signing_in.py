@@ -31,19 +31,19 @@ class SigningIn:
     def anybody(self) -> bool:
         """Whether the store has a user: without one it is open. Asked of the rows until there is one."""
         if not self._anybody:
-            with self._here.database.read() as session:
+            with self._here.database.look() as session:
                 self._anybody = users.any_at_all(session)
         return self._anybody
 
     def by_key(self, token: str, *, address: str, request_id: str) -> Known:
         """Whose key it is; one query. Raises unauthenticated.key."""
-        with self._here.database.read() as session:
+        with self._here.database.look() as session:
             return keys.find_caller(session, token, at=clock.now(), address=address, request_id=request_id)
 
     def by_session(self, token: str, *, changes: bool, csrf: str | None, address: str, request_id: str) -> Known:
         """Whose session it is; one query. Raises unauthenticated.session, forbidden.csrf."""
         asked = {"address": address, "request_id": request_id}
-        with self._here.database.read() as session:
+        with self._here.database.look() as session:
             return sessions.find_caller(session, token, at=clock.now(), csrf=csrf, changes=changes, **asked)
 
     @repeating

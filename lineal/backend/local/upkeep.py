@@ -27,7 +27,7 @@ from lineal.tracking import runs, streams
 
 _WRITING = timedelta(
     hours=3
-)  # longer than an object stays unknown to the index, though clocks differ by an hour
+)  # longer than a writer takes to make an object known, with clocks that differ by an hour
 _LONGEST_GRACE_S = 1_000_000_000
 
 

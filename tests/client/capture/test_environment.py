@@ -109,8 +109,8 @@ def test_no_container_is_seen_outside(bare, tmp_path):
         (".dockerenv", "", {"kind": "docker"}),
         (
             "run/.containerenv",
-            'engine="podman"\nimage="docker.io/a/b:1"\n',
-            {"kind": "podman", "image": "docker.io/a/b:1"},
+            'engine="podman"\nimage="a/b:1"\n',
+            {"kind": "podman", "image": "a/b:1"},
         ),
         ("run/.containerenv", "", {"kind": "podman"}),
         ("proc/1/cgroup", "1:name=systemd:/kubepods/besteffort/pod1\n", {"kind": "kubernetes"}),

@@ -1,0 +1,1 @@
+"""What is under `deploy/`, and what docs/deploy.md says to type."""
