@@ -94,11 +94,14 @@ SECURITY_ITEMS: dict[str, list[str]] = {
         "security/test_secrets.py::test_b10_no_secret_is_in_any_log_row_or_file_of_a_whole_session",
         "journeys/test_server.py::test_the_log_has_one_line_for_each_request_and_no_secret",
         "access/test_keys.py::test_the_database_never_has_a_secret",
+        "backend/test_presigned.py::test_it_ends_at_last_and_tells_nobody_the_url",
     ],
     "B11": ["storage/test_references.py::test_a_uri_that_carries_a_secret_is_refused_and_not_repeated"],
     "B12": [
         "backend/test_remote.py::test_b12_another_server_never_sees_the_key",
         "backend/test_remote.py::test_a_redirect_is_not_followed",
+        "backend/test_presigned.py::test_a_redirect_is_not_followed",
+        "backend/test_remote_uploads.py::test_no_key_of_ours_and_nothing_of_the_server_reaches_the_s3",
     ],
     "C1": ["- no request is made by the server but to its database, its store and the provider its operator named"],
     "C2": ["security/test_places.py::test_a6_c2_the_server_goes_to_no_place_that_a_client_named"],
@@ -155,10 +158,14 @@ SECURITY_ITEMS: dict[str, list[str]] = {
         "storage/test_s3_bucket.py::test_a_signed_request_expires",
         "storage/test_s3_bucket.py::test_a_signed_put_is_for_its_own_key_and_method",
         "storage/test_s3_bucket.py::test_other_bytes_than_were_signed_are_refused",
+        "api/test_grants.py::test_leave_to_send_ends",
+        "api/test_grants.py::test_a_span_is_read_as_it_was_signed_and_not_otherwise",
     ],
     "F6": [
         "security/test_roles.py::test_f6_bytes_are_told_and_given_only_to_those_who_may_read_them",
         "contract/test_guard.py::test_a_blob_that_others_hold_is_missing_until_it_was_sent",
+        "contract/test_granting.py::test_leave_to_send_tells_nothing_of_what_others_have",
+        "contract/test_granting.py::test_leave_to_read_is_for_what_the_caller_may_know_of",
     ],
     "F7": ["contract/test_guard.py::test_a_graph_shows_what_is_private_as_nodes_without_names"],
     "F8": [
@@ -188,6 +195,8 @@ SECURITY_ITEMS: dict[str, list[str]] = {
     "G6": [
         "storage/test_s3_bucket.py::test_an_upload_that_nobody_ended_is_listed_by_age_and_dropped",
         "storage/test_s3.py::test_an_upload_under_way_is_listed_as_half_written_and_dropped_by_its_key",
+        "journeys/test_server_faults.py"
+        "::test_a_client_that_is_killed_amid_an_upload_leaves_nothing_but_garbage_and_the_next_one_ends_it",
     ],
     "G7": [
         "journeys/test_concurrency.py::test_two_gcs_at_once_harm_nobody",
@@ -197,6 +206,7 @@ SECURITY_ITEMS: dict[str, list[str]] = {
     "G8": ["security/test_injection.py::test_g8_no_text_in_any_parameter_is_taken_for_sql"],
     "H1": [
         "api/test_objects.py::test_other_bytes_than_the_key_says_are_refused_and_leave_nothing",
+        "api/test_grants.py::test_another_object_in_the_granted_place_is_refused_and_dropped",
         "storage/test_s3_bucket.py::test_a_key_is_taken_once_and_the_same_bytes_again_are_the_same_act",
     ],
     "H2": ["contract/test_artifacts.py::test_a_pinned_handle_does_not_change_under_a_promotion"],
