@@ -2,37 +2,61 @@
 
 The S3 is a SeaweedFS of the cell's own on this machine, so that both share its cores and its disk with the server.
 boto3's small files are one PUT and one GET each on 32 threads; the large one is its own `upload_file` and
-`download_file`, whose bytes nobody verifies. Lineal's rows are in SQLite beside the bytes in S3.
+`download_file`, whose bytes nobody verifies. Lineal's rows are in SQLite beside the bytes in S3; or it asks a server
+of its own (`.server`), whose rows are in PostgreSQL, and which has to check what went to S3 past it.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import cell
 import data
+import databases
+import servers
 
 _BUCKET = "benchmark"
 _THREADS = 32
 
 
 class Lineal:
-    """The storage and the registry of the embedded store."""
+    """Lineal's storage and registry behind any backend."""
 
-    def __init__(self, folder: Path) -> None:
-        from lineal.backend.local.backend import LocalBackend
-        from lineal.db.session import open_file
+    def __init__(self, folder: Path, backend: Any) -> None:
         from lineal.storage.cache import Cache
+
+        self._backend = backend
+        self._cache, self._cold = Cache(folder / "cache"), Cache(folder / "cold")
+
+    @classmethod
+    def embedded(cls, folder: Path) -> Lineal:
+        """Rows in SQLite, bytes in S3."""
+        from lineal.backend.local.backend import LocalBackend
+        from lineal.backend.local.context import Context, LocalBlobs, Manifests
+        from lineal.db.session import open_file
         from lineal.storage.s3 import S3Store
 
-        names = {"url": "s3", "entity": "local", "project": "p", "user": "ada", "host": "here"}
-        self._backend = LocalBackend(open_file(str(folder / "rows.db")), S3Store(f"s3://{_BUCKET}/ours"), **names)
-        self._cache, self._cold = Cache(folder / "cache"), Cache(folder / "cold")
+        folder.mkdir()
+        database = open_file(str(folder / "rows.db"))
+        blobs = LocalBlobs(database, S3Store(f"s3://{_BUCKET}/ours"))
+        context = Context(database, blobs, "local", "p", "ada", "here", Manifests(blobs))
+        return cls(folder, LocalBackend(context, url="s3"))
+
+    @classmethod
+    def by_server(cls, folder: Path, url: str) -> Lineal:
+        """Whatever is behind the server at `url`."""
+        from lineal.backend.connect import connect
+        from lineal.core import settings
+
+        folder.mkdir()
+        return cls(folder, connect(settings.load(folder, url=url, project="p", cache_dir=str(folder / "cache"))))
 
     def put(self, source: Path) -> None:
         from lineal.storage import digest as digests
@@ -99,13 +123,20 @@ def main() -> None:
 
     from tests.seaweed import own_server
 
-    with own_server() as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(own_server())
         os.environ.update(server.endpoint.environment())
         client = server.endpoint.client(config=Config(max_pool_connections=_THREADS))
         client.create_bucket(Bucket=_BUCKET)
         for number in range(2 * _THREADS):  # the server allots its volumes
             client.put_object(Bucket=_BUCKET, Key=f"warm/{number}", Body=bytes(1 << 20))
-        sides: list[tuple[str, Any]] = [(".boto3", Boto3(client)), ("", Lineal(here.folder))]
+        database = stack.enter_context(databases.database(Path(sys.executable)))
+        ours = stack.enter_context(servers.lineal(here.folder, database, f"s3://{_BUCKET}/served"))
+        sides: list[tuple[str, Any]] = [
+            (".boto3", Boto3(client)),
+            ("", Lineal.embedded(here.folder / "embedded")),
+            (".server", Lineal.by_server(here.folder / "asking", ours.url)),
+        ]
         for step in ("put", "get"):
             for suffix, side in sides:
                 target = here.folder / f"got{suffix}"

@@ -46,9 +46,11 @@ class Server:
 
 
 @contextmanager
-def lineal(folder: Path, database: str | None = None) -> Iterator[Server]:
-    """Lineal's over a database and a folder for the bytes; without a database both are in the folder."""
-    place = [f"--db={database}", f"--store={folder / 'bytes'}"] if database else [f"--db={folder / 'store'}"]
+def lineal(folder: Path, database: str | None = None, store: str | None = None) -> Iterator[Server]:
+    """Lineal's over a database and a place for the bytes (a folder); without a database both are in the folder."""
+    place = [f"--db={folder / 'store'}"]
+    if database:
+        place = [f"--db={database}", f"--store={store or folder / 'bytes'}"]
     port = _free_port()
     command = [sys.executable, "-m", "lineal", "server", f"--port={port}", *place]
     with _running(command, port, "/ready", folder) as server:
