@@ -116,7 +116,8 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            bodiless = {name.lower(): value for name, value in headers.items()} if self.command == "HEAD" else {}
+            self.send_header("Content-Length", bodiless.get("content-length", str(len(body))))
             self.end_headers()
             end = len(body) if fault.answer_cut is None else fault.answer_cut
             for start in range(0, end, 65_536):

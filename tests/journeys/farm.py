@@ -52,7 +52,7 @@ class Farm:
         return opened
 
     def check(self, said: Sequence[str]) -> None:
-        """Everything that workers of the kind `team` were told is done is there, whole and once, and numbers are gapless."""
+        """What workers of the kind `team` were told is done is there, whole and once, and numbers are gapless."""
         done = [line.split()[1:] for line in said if line.startswith("done")]
         others = {line for line in said if not line.startswith("done")}
         assert all(line.startswith("refused unavailable.") for line in others), others

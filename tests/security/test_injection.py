@@ -1,4 +1,4 @@
-"""Texts that would be SQL, LIKE patterns or parts of a path in JSON if anybody took them for such (G8), on both databases."""
+"""Texts that would be SQL or patterns if anybody took them for such (G8), on both databases."""
 
 from __future__ import annotations
 
