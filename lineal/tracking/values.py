@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
@@ -17,6 +18,8 @@ _FORGET = delete(run_values).where(
 )
 _AT_ONCE = 5000
 _MAX_KEY = 512  # characters: what is under a longer one isn't found by it, as PostgreSQL's index ends at 2,700 bytes
+
+_MAX_KEYS = 20_000  # of a config or a summary: a run isn't found by those beyond, of which there is no end
 
 
 def record(session: Session, id_: int, kind: str, values: Mapping[str, Any]) -> None:
@@ -44,7 +47,8 @@ def update(session: Session, id_: int, kind: str, values: Mapping[str, Any], *, 
 
 
 def _leaves(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    return {name: value for name, value in flatten(values, kind) if len(name) <= _MAX_KEY}
+    found = ((name, value) for name, value in flatten(values, kind) if len(name) <= _MAX_KEY)
+    return dict(islice(found, _MAX_KEYS))
 
 
 def _add(session: Session, id_: int, leaves: Mapping[str, Any]) -> None:

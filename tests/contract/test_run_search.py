@@ -516,3 +516,11 @@ def test_a_moment_may_be_given_as_one(shelf: Desk) -> None:
     created: list[datetime] = [shelf.backend.runs.get(run_id).created_at for run_id in "abcd"]
     assert ids(shelf, {"created_at": {"$gt": created[1]}}) == ["c", "d"]
     assert ids(shelf, {"created_at": created[1]}) == ["b"]
+
+
+def test_of_very_many_keys_all_are_kept_and_the_first_are_found_by(desk: Desk) -> None:
+    config = {f"k{number:05}": number for number in range(20_001)}
+    run = desk.backend.runs.start("many", config=config)
+    assert run.config == config
+    assert [r.id for r in desk.backend.runs.list(filters={"config.k19999": 19_999}).runs] == ["many"]
+    assert desk.backend.runs.list(filters={"config.k20000": 20_000}).runs == ()
