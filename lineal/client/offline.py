@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
@@ -24,7 +24,7 @@ from lineal.core.metadata import check_metadata, check_text
 from lineal.registry.model import Version
 from lineal.storage import copies
 from lineal.storage import digest as digests
-from lineal.storage.blobs import Blobs, Place, from_os_error
+from lineal.storage.blobs import Blobs, Expected, Place, from_os_error
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry, Manifest
 from lineal.storage.sources import Source, state_of
@@ -131,6 +131,8 @@ def _refuse(name: str) -> NoReturn:
 class _Blobs:
     """The files of the versions in the cache as a store of blobs: a key is the path of a file."""
 
+    gaps = True  # each file is a stretch of its own
+
     def __init__(self, conn: Connection) -> None:
         self._cache = conn.cache
         self.store = self
@@ -146,6 +148,9 @@ class _Blobs:
                     size = entry.size or 0
                     found[entry.digest] = Place(entry.digest, size, b"", str(tree.path / entry.path), 0, size)
         return found
+
+    def expect(self, reads: Iterable[Expected]) -> None:
+        """Nothing is prepared: files are near."""
 
     def open(self, key: str) -> BinaryIO:
         try:

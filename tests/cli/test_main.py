@@ -78,7 +78,7 @@ def test_a_shell_sees_the_codes_and_no_traceback(shell, write):
         lineal show nothing; echo $?
         lineal show 'a b'; echo $?
         lineal promote digits:v0 best --expect v9; echo $?
-        lineal --url https://example.org ls; echo $?
+        lineal --url ftp://example.org ls; echo $?
         LINEAL_CACHE_SIZE=much lineal ls; echo $?
         lineal get digits -r data/a; echo $?
         """

@@ -118,6 +118,7 @@ TRIES: dict[str, Callable[[Desk], object]] = {
     "runs.columns": lambda d: d.backend.runs.columns("r1", ["x"]),
     "runs.samples": lambda d: d.backend.runs.samples(["r1"], ["x"]),
     "runs.list_files": lambda d: d.backend.runs.list_files("r1"),
+    "runs.events": lambda d: d.backend.runs.events("r1"),
     "runs.list_alerts": lambda d: d.backend.runs.list_alerts("r1"),
     "lineage.graph": lambda d: d.backend.lineage.graph("model:v0"),
     "lineage.reach": lambda d: d.backend.lineage.reach("run:r1"),
