@@ -90,8 +90,8 @@ class RunFiles:
         """
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        if final:
-            waiting += self._last()
+        if final:  # before what waits: a file of that path in the run's folder is what was kept of it earlier
+            waiting = self._last() + waiting
         changed = [item for item in {item.path: item for item in waiting}.values() if self._changed(item)]
         if not changed:
             return []

@@ -167,6 +167,18 @@ def test_a_file_that_is_added_is_stored_with_the_next_batch():
             run._files.add("../up", b"")
 
 
+def test_what_was_saved_last_wins_over_what_was_kept_of_it_before(write, tmp_path):
+    write({"a.txt": "one"}, ".")
+    files = RunFiles(tmp_path / "kept", None)
+    files.save("a.txt", None, "now")
+    files.take()
+    write({"a.txt": "two"}, ".")
+    files.save("a.txt", None, "now")
+    (file,) = files.take(final=True)
+    assert file.digest == digests.format(digests.of_bytes(b"two"))
+    assert (tmp_path / "kept/a.txt").read_text() == "two"
+
+
 def test_without_a_store_files_are_kept_in_the_folder(write, tmp_path):
     write({"a.txt": "1"}, ".")
     files = RunFiles(tmp_path / "kept", None)

@@ -39,7 +39,7 @@ def recorded(backend: Backend, writer: str) -> int:
 def live_only(backend: Backend) -> None:
     """Garbage of any age is collected, and nothing else."""
     for key in keys(backend):
-        age(backend.blobs.store, key, 7200)
+        age(backend.blobs.store, key, 4 * 3600)
     backend.store.gc(backend.store.plan_gc(grace_s=0))
     check = backend.store.fsck()
     assert (check.problems, check.garbage) == ((), ()), SEED
