@@ -68,6 +68,8 @@ class HeldBlobs:
 
         A pack may hold blobs of somebody else, and lists all that it holds.
         """
+        if not self.has_object(key):  # a stray, or what somebody put there past us
+            raise BlobNotFound(f"there is no object {key} in the store")
         caller = self._here.caller
         if caller is None or caller.admin:
             return
