@@ -14,6 +14,7 @@ from fastapi import Request
 
 from lineal.access.model import Caller
 from lineal.api import cookies
+from lineal.api.served import peer_of
 from lineal.backend.local.backend import LocalBackend
 from lineal.backend.local.served import ServedBackend
 from lineal.core.errors import SessionEnded, Unauthenticated
@@ -45,7 +46,7 @@ class Desk:
         forbidden.csrf.
         """
         signing_in = self.backend.signing_in
-        who = {"address": address(request), "request_id": request.state.request_id}
+        who = {"address": peer_of(request.scope), "request_id": request.state.request_id}
         if (given := request.headers.get("authorization")) is not None:
             known = signing_in.by_key(_bearer(given), **who)
             return self._knows(request, known.caller, known.due and _key_note(self, known.caller))
@@ -93,11 +94,6 @@ class Desk:
         # `local` is what every client says whom nobody told otherwise, and nobody's where there are users.
         entity = caller.name if entity == DEFAULT_ENTITY else entity
         return self.backend.served_to(caller, entity=entity, user=caller.name, **asked)
-
-
-def address(request: Request) -> str:
-    """Where the request comes from: the peer, or what a proxy says that the server was told to trust."""
-    return request.client.host if request.client else ""
 
 
 def _bearer(given: str) -> str:

@@ -14,9 +14,10 @@ from lineal.access import sessions
 from lineal.access.model import Caller
 from lineal.access.sessions import Started
 from lineal.api import cookies
-from lineal.api.caller import COOKIE, Desk, address
+from lineal.api.caller import COOKIE, Desk
 from lineal.api.oidc import Provider
 from lineal.api.outer import Answer, envelope
+from lineal.api.served import peer_of
 from lineal.core.errors import Error, InvalidArgument, Unauthenticated
 
 _FLOW = "lineal-oidc"
@@ -130,7 +131,7 @@ def _found(desk: Desk, request: Request) -> Caller | None:
 
 
 def _who(request: Request) -> dict[str, str]:
-    return {"address": address(request), "request_id": request.state.request_id}
+    return {"address": peer_of(request.scope), "request_id": request.state.request_id}
 
 
 def _callback(request: Request) -> str:

@@ -11,7 +11,6 @@ import base64
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -33,9 +32,8 @@ from sqlalchemy import text as sql
 from lineal.core.errors import CorruptBackup
 from lineal.db.schema import UtcTime, meta, metadata
 from lineal.db.session import Session
+from lineal.db.tables.columns import EPOCH, MICROSECOND
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _AT_ONCE = 1000
 
 
@@ -90,7 +88,7 @@ def load(session: Session, table: Table, given: Iterable[bytes]) -> None:
     waiting: list[tuple[Any, ...]] = []
     for row in check(table, given):
         for at in moments:
-            row[at] = None if row[at] is None else _EPOCH + row[at] * _MICROSECOND
+            row[at] = None if row[at] is None else EPOCH + row[at] * MICROSECOND
         waiting.append(tuple(row))
         if len(waiting) == _AT_ONCE:
             session.exec_driver_sql(statement, waiting)
@@ -186,7 +184,7 @@ def _number(value: Any) -> float:
 
 
 def _moment(value: Any) -> int:
-    _ = _EPOCH + _integer(value) * _MICROSECOND
+    _ = EPOCH + _integer(value) * MICROSECOND
     return int(value)
 
 
@@ -210,7 +208,7 @@ _TYPES: Sequence[tuple[type, str]] = (
     (String, "text"),
 )
 _KINDS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "moment": (lambda value: (value - _EPOCH) // _MICROSECOND, _moment),
+    "moment": (lambda value: (value - EPOCH) // MICROSECOND, _moment),
     "json": (_same, _json),
     "flag": (bool, _flag),
     "bytes": (lambda value: base64.b64encode(value).decode(), _bytes),

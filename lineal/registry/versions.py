@@ -21,7 +21,6 @@ from lineal.db.session import Session
 from lineal.registry.collections import Found, next_number
 from lineal.registry.model import NewVersion, Version
 from lineal.storage import digest as digests
-from lineal.storage.digest import Digest
 
 _home = collections.alias("home")
 _borne = aliases.alias("borne")
@@ -248,32 +247,21 @@ def list_by_id(session: Session, ids: Several[int]) -> dict[int, Version]:
 
 
 def list_everywhere(
-    session: Session, *, digest: Digest | None = None, purged: bool = False, after: int = 0
+    session: Session, *, entity: str | None = None, project: str | None = None, type: str | None = None
 ) -> list[Placed]:
-    """Every version of the store as its own collection shows it, tombstones included, oldest first.
+    """Every version whose bytes aren't gone, as its own collection shows it, tombstones included, oldest first.
 
-    Those whose bytes are gone only with `purged`; only rows with an id over `after`.
+    Of one entity, project or type, where these are given.
     """
-    wanted = _PLACES.where(memberships.c.collection_id == versions.c.collection_id, versions.c.id > after)
-    if digest is not None:
-        wanted = wanted.where(versions.c.digest == digest)
-    if not purged:
-        wanted = wanted.where(versions.c.purged_at.is_(None))
+    wanted = _PLACES.where(memberships.c.collection_id == versions.c.collection_id, versions.c.purged_at.is_(None))
+    for column, given in (
+        (collections.c.entity, entity),
+        (collections.c.project, project),
+        (collections.c.type, type),
+    ):
+        if given is not None:
+            wanted = wanted.where(column == given)
     return [_placed(row) for row in session.execute(wanted.order_by(versions.c.id))]
-
-
-def list_live(session: Session, entity: str, *, project: str | None = None, type: str | None = None) -> list[Version]:
-    """The entity's versions (the project's, of the type) that aren't deleted, as their own collections show them."""
-    wanted = _PLACES.where(
-        memberships.c.collection_id == versions.c.collection_id,
-        collections.c.entity == entity,
-        versions.c.deleted_at.is_(None),
-    )
-    if project is not None:
-        wanted = wanted.where(collections.c.project == project)
-    if type is not None:
-        wanted = wanted.where(collections.c.type == type)
-    return [_placed(row).version for row in session.execute(wanted)]
 
 
 def change(session: Session, version_id: int, values: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from lineal.access import attempts, keys, passwords, sessions, teams, users
 from lineal.access.model import Caller, Key, Me, NewKey, Team, User
 from lineal.access.roles import Role, check_permissions
-from lineal.backend.local import permits
+from lineal.backend.local import guard, permits
 from lineal.backend.local.again import repeating_operations
 from lineal.backend.local.roles import LocalRoles
 from lineal.core import clock
@@ -24,7 +24,7 @@ class LocalAccess(LocalRoles):
         caller = self._caller
         if caller is None:
             return Me(self._here.user, None, True, "", None)
-        permits.scope(caller, "read")
+        guard.scope(caller, "read")
         with self._here.database.read() as session:
             found = users.by_id(session, caller.user_id).user
             return Me(
@@ -61,7 +61,7 @@ class LocalAccess(LocalRoles):
         if kind == "service" and password is not None:
             raise InvalidArgument("a service has no password; make it an API key instead")
         with permits.act(self._here, "access.add_user", f"user:{name}") as act:
-            permits.server(self._caller)
+            guard.check_server(self._caller)
             if not admin and not users.any_at_all(act.session):
                 raise LastAdmin(
                     "the first user is an admin, since nobody could add others; add one as an admin first"
@@ -82,7 +82,7 @@ class LocalAccess(LocalRoles):
     ) -> User:
         hashed = self._hashed(password, name)
         with permits.act(self._here, "access.change_user", f"user:{name}") as act:
-            permits.server(self._caller)
+            guard.check_server(self._caller)
             before = users.get(act.session, name)
             if before.user.kind == "service" and password is not None:
                 raise InvalidArgument(f"{name} is a service, which has no password; make it an API key instead")
@@ -98,13 +98,13 @@ class LocalAccess(LocalRoles):
         return after
 
     def list_users(self) -> Sequence[User]:
-        permits.server(self._caller)
+        guard.check_server(self._caller)
         with self._here.database.read() as session:
             return users.list_all(session)
 
     def add_team(self, name: str) -> Team:
         with permits.act(self._here, "access.add_team", f"team:{name}") as act:
-            permits.server(self._caller)
+            guard.check_server(self._caller)
             made = teams.add(act.session, name, at=clock.now())
             act.done()
         return made
@@ -125,7 +125,7 @@ class LocalAccess(LocalRoles):
     def list_teams(self) -> Sequence[Team]:
         caller = self._caller
         if caller is not None:
-            permits.scope(caller, "read")
+            guard.scope(caller, "read")
         with self._here.database.read() as session:
             found = teams.list_all(session)
         return found if caller is None or caller.admin else [team for team in found if caller.name in team.members]
@@ -151,7 +151,7 @@ class LocalAccess(LocalRoles):
     def list_keys(self, *, user: str | None = None) -> Sequence[Key]:
         caller = self._caller
         if caller is not None:
-            permits.scope(caller, "read")
+            guard.scope(caller, "read")
             if not caller.admin:
                 if user not in (None, caller.name):
                     raise RoleTooSmall(f"only an admin of the server sees the keys of others; {caller.name} is none")
@@ -189,7 +189,7 @@ class LocalAccess(LocalRoles):
         if self._caller is not None:
             permits.unlimited(self._caller)
             if owner != self._caller.name:
-                permits.server(self._caller)
+                guard.check_server(self._caller)
 
     def _hashed(self, password: str | None, name: str) -> str | None:
         """The new password as it is stored; hashed before the transaction, since that takes its time."""

@@ -53,11 +53,12 @@ class LocalFinding(Artifacts):
         wanted = digests.parse(digest) if digest else None
         with self._here.database.read() as session:
             seen = self._here.sight(session)
-            every = versions.list_live(session, self._here.entity, project=project, type=type)
+            placed = versions.list_everywhere(session, entity=self._here.entity, project=project, type=type)
         found = [
             version
-            for version in every
-            if seen.has(version)
+            for version in (one.version for one in placed)
+            if version.deleted_at is None
+            and seen.has(version)
             and (tag is None or tag in version.tags)
             and _text_matches(text, version)
             and all(_metadata_matches(version.metadata, k, v) for k, v in (metadata or {}).items())

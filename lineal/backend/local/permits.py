@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from lineal.access import audit, grants, teams
 from lineal.access.model import Caller
-from lineal.access.roles import Permission, reaches
+from lineal.access.roles import reaches
+from lineal.backend.local import guard
 from lineal.backend.local.context import Context
 from lineal.core import clock
 from lineal.core.errors import Forbidden, InvalidArgument, ProjectNotFound, RoleTooSmall, ScopeTooSmall, TeamNotFound
@@ -44,25 +45,11 @@ def parse_place(text: str, entity: str) -> Place:
     return Place(parts[0], parts[1], parts[2] if len(parts) == 3 else "")
 
 
-def scope(caller: Caller, permission: Permission) -> None:
-    """Raises forbidden.scope where the caller's key is limited to less."""
-    if caller.permissions is not None and permission not in caller.permissions:
-        raise ScopeTooSmall(f"the API key {caller.key_prefix} is not for {permission!r}; use another one")
-
-
-def server(caller: Caller | None) -> None:
-    """Raises forbidden.* unless the caller administers the server."""
-    if caller is not None:
-        scope(caller, "admin")
-        if not caller.admin:
-            raise RoleTooSmall(f"only an admin of the server may do that; {caller.name} is none")
-
-
 def project(session: Session, caller: Caller | None, place: Place) -> None:
     """Raises forbidden.* unless the caller administers the project; not_found.project where they may not read."""
     if caller is None:
         return
-    scope(caller, "admin")
+    guard.scope(caller, "admin")
     if not caller.admin:
         role = grants.role_of(session, caller.user_id, place.entity, place.project)
         if role is None:
@@ -76,7 +63,7 @@ def project(session: Session, caller: Caller | None, place: Place) -> None:
 def reading(session: Session, caller: Caller | None, place: Place) -> None:
     """Raises not_found.project unless the caller may read the place."""
     if caller is not None:
-        scope(caller, "read")
+        guard.scope(caller, "read")
         if not caller.admin and grants.role_of(session, caller.user_id, *place) is None:
             raise _absent(place)
 
@@ -85,7 +72,7 @@ def team(session: Session, caller: Caller | None, name: str) -> None:
     """Raises forbidden.* unless the caller administers the team; not_found.team where they are not in it."""
     if caller is None:
         return
-    scope(caller, "admin")
+    guard.scope(caller, "admin")
     if not caller.admin:
         role = teams.of_user(session, caller.user_id).get(name)
         if role is None:

@@ -9,7 +9,7 @@ from typing import Literal
 from lineal.access import audit, grants, projects, protections
 from lineal.access.model import AuditPage, Caller, Grant, Project, Protection
 from lineal.access.roles import Role, Visibility, reaches
-from lineal.backend.local import permits
+from lineal.backend.local import guard, permits
 from lineal.backend.local.context import Context
 from lineal.backend.local.permits import Place
 from lineal.backend.port_access import Access
@@ -63,7 +63,7 @@ class LocalRoles(Access):
 
     def list_grants(self, *, place: str | None = None) -> Sequence[Grant]:
         if place is None:
-            permits.server(self._here.caller)
+            guard.check_server(self._here.caller)
         with self._here.database.read() as session:
             if place is None:
                 return grants.list_all(session)
@@ -130,7 +130,7 @@ class LocalRoles(Access):
         caller = self._here.caller
         parts = (subject or "").split("/")
         if caller is None or caller.admin or len(parts) < 2 or ":" in parts[0]:
-            permits.server(caller)
+            guard.check_server(caller)
         else:
             project = parts[1] if len(parts) > 2 else parts[1].partition(":")[0]
             permits.project(session, caller, Place(check_name(parts[0]), check_name(project), ""))
@@ -139,7 +139,7 @@ class LocalRoles(Access):
         """The projects that the caller may read; None: all."""
         caller = self._here.caller
         if caller is not None:
-            permits.scope(caller, "read")
+            guard.scope(caller, "read")
         return None if caller is None or caller.admin else grants.readable(session, caller.user_id).projects
 
     def _place(self, text: str, *, whole: bool = False) -> Place:

@@ -9,13 +9,13 @@ from functools import cache, cached_property, wraps
 from typing import Any, TypeVar
 
 from lineal.backend import port, port_access, port_runs
+from lineal.backend.declared import NOUNS
 from lineal.backend.local.backend import LocalBackend
 from lineal.backend.local.context import Context
 from lineal.backend.local.guard import Act, acting
 from lineal.backend.local.holding import HeldBlobs
 from lineal.core.plain import plain
 
-_NOUNS = {"artifacts": port.Artifacts, "runs": port_runs.Runs, "lineage": port.Lineage, "store": port.Stores}
 _A_RECORD_ITSELF = {"runs.append"}  # batches are numbered by writer and kept; a row for each would double every write
 _SHOWN = 1000
 T = TypeVar("T")
@@ -63,9 +63,9 @@ def _kind(noun: str) -> Callable[..., Any]:
     def begin(self: Any, inner: Any, here: Context) -> None:
         self._inner, self._here = inner, here
 
-    declared = {name: f for base in _NOUNS[noun].__mro__ for name, f in vars(base).items() if hasattr(f, "operation")}
+    declared = {name: f for base in NOUNS[noun].__mro__ for name, f in vars(base).items() if hasattr(f, "operation")}
     methods = {name: _method(noun, name, function) for name, function in declared.items()}
-    return type(f"Served{_NOUNS[noun].__name__}", (_NOUNS[noun],), {"__init__": begin, **methods})
+    return type(f"Served{NOUNS[noun].__name__}", (NOUNS[noun],), {"__init__": begin, **methods})
 
 
 def _method(noun: str, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
