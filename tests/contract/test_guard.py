@@ -481,6 +481,13 @@ def test_a_move_of_an_alias_says_from_where_to_where(full: House) -> None:
     assert (row.subject, row.before, row.after) == ("vision/digits/model", {"best": "v1"}, {"best": "v0"})
 
 
+def test_a_row_names_the_place_whoever_acts_and_however_the_ref_was_written(full: House) -> None:
+    """So that an admin of the project finds it in their part of the record."""
+    full.as_("maia").backend.artifacts.remove_alias("model:best")
+    (row,) = full.root.access.audit_log(user="maia").rows
+    assert (row.operation, row.subject) == ("artifacts.remove_alias", "vision/digits/model")
+
+
 def test_what_failed_leaves_no_row_and_what_was_refused_one_with_the_reason(full: House) -> None:
     count = len(rows(full, limit=1000))
     with pytest.raises(errors.NotFound):

@@ -30,7 +30,8 @@ class Act:
     operation: str
     needs: Permission
     changes: bool
-    subject: str = ""
+    subject: str = ""  # as its arguments name it, until it asks about a place
+    placed: bool = False
     asked: bool = False
     recorded: bool = False
     before: Mapping[str, Any] | None = None
@@ -165,7 +166,7 @@ def _asked(subject: str, needs: Permission | None) -> Permission:
     act = _now.get()
     if act is None:
         return needs or "read"
-    if subject and not act.asked:
-        act.subject = subject
+    if subject and not act.placed:
+        act.subject, act.placed = subject, True
     act.asked = True
     return needs or act.needs
