@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -77,13 +77,23 @@ class Context:
         use as the act, or `needs`, takes."""
         from lineal.registry import collections
 
-        seen = None if self._sees_all else self.sight(session).collection
-        found = collections.get(
-            session, ref, entity=self.entity, project=self.project, deleted=deleted, locked=locked, seen=seen
-        )
+        more: dict[str, Any] = {"deleted": deleted, "locked": locked}
+        if not self.sees_all:
+            more["seen"] = self._reader(session, ref)
+        found = collections.get(session, ref, entity=self.entity, project=self.project, **more)
         if not self.check(session, found.entity, found.project, found.name, needs=needs):
-            raise CollectionNotFound(f"there is no collection {found.name!r} in {found.entity}/{found.project}")
+            raise _unseen(found.entity, found.project, found.name)
         return found
+
+    def _reader(self, session: Session, ref: Ref) -> Callable[[str, str, str], bool]:
+        """Whether the caller may read a collection that `ref` may mean: by one query where it says the project."""
+        if (ref.project or self.project) is None or self.caller is None:
+            return self.sight(session).collection
+        from lineal.access import grants
+
+        self.note_look()
+        me = self.caller.user_id
+        return lambda *place: grants.role_of(session, me, *place) is not None
 
     def hold(self, session: Session, text: str, *, needs: Permission | None = None) -> Placed:
         """The version that the ref names, the row of the collection that it is in locked, so that it stays there."""
@@ -116,9 +126,7 @@ class Context:
             if placed is not None:
                 seen = placed.version
                 if not self.check(session, seen.entity, seen.project, seen.collection, needs=needs, role=role):
-                    raise CollectionNotFound(
-                        f"there is no collection {seen.collection!r} in {seen.entity}/{seen.project}"
-                    )
+                    raise _unseen(seen.entity, seen.project, seen.collection)
                 return placed
         found = self.collection(session, ref, deleted=deleted or at is not None, needs=needs)
         if deleted and ref.number is not None:
@@ -138,7 +146,7 @@ class Context:
         from lineal.registry import versions
 
         place = {"entity": ref.entity or self.entity, "project": project}
-        if not self.served or self.caller is None or self.caller.admin:
+        if self.caller is None or self.caller.admin:
             return versions.find(session, ref, **place), "ask"
         from lineal.access import grants
 
@@ -166,7 +174,8 @@ class Context:
     # ---- what the caller may do; all, where a store was opened by its folder or database ---------------------
 
     @property
-    def _sees_all(self) -> bool:
+    def sees_all(self) -> bool:
+        """Whether nothing is hidden from the caller, if there is one."""
         return self.caller is None or self.caller.admin
 
     def check(self, session: Session, entity: str, project: str, collection: str = "", **more: Any) -> bool:
@@ -213,7 +222,7 @@ class Context:
 
     def unknown(self, session: Session, digests_: Collection[Digest]) -> set[Digest]:
         """Those that the store lacks, or that the caller can't know to be there."""
-        if self._sees_all:
+        if self.sees_all:
             return index.missing(session, digests_)
         from lineal.backend.local import holding
 
@@ -225,6 +234,10 @@ class Context:
             from lineal.backend.local import guard
 
             guard.note(before, after)
+
+
+def _unseen(entity: str, project: str, name: str) -> CollectionNotFound:
+    return CollectionNotFound(f"there is no collection {name!r} in {entity}/{project}")
 
 
 class LocalBlobs:

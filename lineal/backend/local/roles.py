@@ -27,9 +27,8 @@ class LocalRoles(Access):
 
     def list_accessible(self) -> Sequence[Project]:
         with self._here.database.read() as session:
-            found = projects.list_all(session)
-            shown = self._shown(session)
-        return [one for one in found if shown is None or (one.entity, one.project) in shown]
+            found, seen = projects.list_all(session), self._here.sight(session)
+        return [one for one in found if seen.has(one)]
 
     def set_visibility(self, place: str, visibility: Visibility) -> Project:
         at = self._place(place, whole=True)
@@ -91,9 +90,8 @@ class LocalRoles(Access):
     def list_protections(self, *, place: str | None = None) -> Sequence[Protection]:
         with self._here.database.read() as session:
             if place is None:
-                shown = self._shown(session)
-                every = protections.list_all(session)
-                return [one for one in every if shown is None or (one.entity, one.project) in shown]
+                seen = self._here.sight(session)
+                return [one for one in protections.list_all(session) if seen.project(one.entity, one.project)]
             at = self._place(place)
             permits.reading(session, self._here.caller, at)
             found = protections.list_all(session, entity=at.entity, project=at.project)
@@ -134,13 +132,6 @@ class LocalRoles(Access):
         else:
             project = parts[1] if len(parts) > 2 else parts[1].partition(":")[0]
             permits.project(session, caller, Place(check_name(parts[0]), check_name(project), ""))
-
-    def _shown(self, session: Session) -> frozenset[tuple[str, str]] | None:
-        """The projects that the caller may read; None: all."""
-        caller = self._here.caller
-        if caller is not None:
-            guard.scope(caller, "read")
-        return None if caller is None or caller.admin else grants.readable(session, caller.user_id).projects
 
     def _place(self, text: str, *, whole: bool = False) -> Place:
         at = permits.parse_place(text, self._here.entity)
