@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from lineal.api.outer import App, Receive, Scope, Send, envelope
-from lineal.core.errors import InvalidArgument
+from lineal.core.errors import Error, InvalidArgument
 
 MAX_BODY_BYTES = 72 << 20  # a batch, or JSON with metadata, and what is around them
 _OBJECTS = "/objects/"
@@ -64,6 +65,17 @@ class Bounds:
     def _longest(self, scope: Scope) -> int:
         upload = scope["method"] == "PUT" and _OBJECTS in scope["path"]
         return self._limits.upload_bytes if upload else self._limits.body_bytes
+
+
+async def read_body(request: Request, most_bytes: int, too_long: Error) -> bytes:
+    """The whole body, where it is no longer than that. Raises `too_long`."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most_bytes:
+            raise too_long
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _refused(headers: Headers, longest: int) -> HTTPException | None:

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from starlette.concurrency import run_in_threadpool
 
 from lineal.access.roles import Permission
+from lineal.api.bounds import read_body
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer, envelope
 from lineal.backend.local.granting import GET_S, Granting, Span
 from lineal.core.errors import Error, InvalidArgument
+from lineal.storage import digest as digests
 from lineal.storage.digest import Digest
 
 MAX_BODY_BYTES = 8 << 20
@@ -158,7 +160,10 @@ def router(desk: Desk, prefix: str) -> APIRouter:
             here = granting(request, "read")
             if not here.direct:
                 return {"direct": False}
-            spans = [Span(span.key, span.start, span.end, _digests(span.digests)) for span in asked.spans]
+            spans = [
+                Span(span.key, span.start, span.end, digests.split(bytes.fromhex(span.digests)))
+                for span in asked.spans
+            ]
             found = here.downloads(spans)
             told = [None if get is None else [get.url, dict(get.headers)] for get in found]
             return {"direct": True, "lasts_s": GET_S, "urls": told}
@@ -177,11 +182,8 @@ async def _awaited(work: asyncio.Task[Answer]) -> AsyncIterator[bytes]:
 
 
 async def _read(request: Request, kind: type[_Given]) -> _Given:
-    data = b""
-    async for piece in request.stream():
-        data += piece
-        if len(data) > MAX_BODY_BYTES:
-            raise InvalidArgument(f"one request has at most {MAX_BODY_BYTES} bytes; ask in several")
+    too_long = InvalidArgument(f"one request has at most {MAX_BODY_BYTES} bytes; ask in several")
+    data = await read_body(request, MAX_BODY_BYTES, too_long)
     try:
         return kind.model_validate_json(data)
     except ValidationError as problem:
@@ -192,8 +194,3 @@ async def _read(request: Request, kind: type[_Given]) -> _Given:
 
 def _digest(text: str) -> Digest:
     return Digest(bytes.fromhex(text))
-
-
-def _digests(text: str) -> list[Digest]:
-    data = bytes.fromhex(text)
-    return [Digest(data[at : at + 32]) for at in range(0, len(data), 32)]

@@ -11,11 +11,13 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from lineal.access.roles import Permission
+from lineal.api.bounds import read_body
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer
 from lineal.backend.local.granting import KEY
 from lineal.backend.local.holding import HeldBlobs
 from lineal.core.errors import BlobNotFound, Corrupt, InvalidArgument, InvalidDigest, InvalidObject
+from lineal.storage import digest as digests
 from lineal.storage import gc
 from lineal.storage.blobs import RAW, BlobStore, ObjectWriter, Place, StoredObject, parse_object_key
 from lineal.storage.copies import Copied, Hashes
@@ -151,11 +153,8 @@ def _range(store: BlobStore, key: str, start: int, end: int) -> Iterator[bytes]:
 
 
 async def _digests(request: Request) -> list[Digest]:
-    data = b""
-    async for piece in request.stream():
-        data += piece
-        if len(data) > MAX_DIGESTS_BYTES:
-            raise InvalidDigest(f"at most {MAX_DIGESTS_BYTES // 32} digests can be asked about at once")
+    too_long = InvalidDigest(f"at most {MAX_DIGESTS_BYTES // 32} digests can be asked about at once")
+    data = await read_body(request, MAX_DIGESTS_BYTES, too_long)
     if len(data) % 32:
         raise InvalidDigest("a digest has 32 bytes")
-    return [Digest(data[at : at + 32]) for at in range(0, len(data), 32)]
+    return digests.split(data)

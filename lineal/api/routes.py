@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute
 
 from lineal.api import etag
+from lineal.api.bounds import read_body
 from lineal.api.caller import Desk
 from lineal.api.outer import Answer, envelope
 from lineal.api.spans import span
@@ -184,10 +185,4 @@ def _add_by_hand(made: APIRouter, desk: Desk) -> None:
 
 
 async def _body(request: Request) -> bytes:
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BATCH_BYTES:
-            raise InvalidRows(f"a request has at most {MAX_BATCH_BYTES} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
+    return await read_body(request, MAX_BATCH_BYTES, InvalidRows(f"a request has at most {MAX_BATCH_BYTES} bytes"))

@@ -14,6 +14,7 @@ from lineal.access import sessions
 from lineal.access.model import Caller
 from lineal.access.sessions import Started
 from lineal.api import cookies
+from lineal.api.bounds import read_body
 from lineal.api.caller import COOKIE, Desk
 from lineal.api.oidc import Provider
 from lineal.api.outer import Answer, envelope
@@ -140,11 +141,8 @@ def _callback(request: Request) -> str:
 
 async def _facts(request: Request, *names: str) -> dict[str, str]:
     """The texts in the body, which is read to its small limit: whoever sends it is nobody yet."""
-    data = b""
-    async for piece in request.stream():
-        data += piece
-        if len(data) > _MAX_BODY_BYTES:
-            raise InvalidArgument(f"to sign in takes at most {_MAX_BODY_BYTES} bytes")
+    too_long = InvalidArgument(f"to sign in takes at most {_MAX_BODY_BYTES} bytes")
+    data = await read_body(request, _MAX_BODY_BYTES, too_long)
     try:
         facts: Any = json.loads(data)
     except (ValueError, RecursionError):

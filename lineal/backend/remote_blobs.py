@@ -16,7 +16,7 @@ from lineal.backend.remote_uploads import Sent, Uploads
 from lineal.backend.remote_urls import Urls
 from lineal.core.errors import BlobNotFound, DiskFull, StoreUnavailable
 from lineal.storage import copies
-from lineal.storage import digest as digests
+from lineal.storage import digest as digests_
 from lineal.storage.blobs import BlobStore, Expected, ObjectWriter, Place, StoredObject
 from lineal.storage.digest import CHUNK_BYTES, Digest
 from lineal.storage.range_reader import FIRST_BYTES, RangeReader
@@ -46,7 +46,7 @@ class RemoteBlobs:
         found: set[Digest] = set()
         for part in _parts(digests):
             answer = self._http.ask("POST", "/api/v1/blobs/missing", content=b"".join(part))
-            found.update(Digest(answer.content[at : at + 32]) for at in range(0, len(answer.content), 32))
+            found.update(digests_.split(answer.content))
         return found
 
     def find(self, digests: Collection[Digest]) -> dict[Digest, Place]:
@@ -115,7 +115,7 @@ class RemoteStore(BlobStore):
 
     def put(self, key: str, data: bytes) -> None:
         """Sends an object's bytes."""
-        sent = self._uploads.whole(key, digests.of_bytes(data), data, len(data))
+        sent = self._uploads.whole(key, digests_.of_bytes(data), data, len(data))
         if sent is None:
             self._http.ask("PUT", f"/api/v1/objects/{key}", content=data)
         else:

@@ -39,6 +39,11 @@ def format(digest: Digest) -> str:  # noqa: A001 - the inverse of `parse`, alway
     return f"sha256:{digest.hex()}"
 
 
+def split(data: bytes) -> list[Digest]:
+    """The digests that lie end to end in `data`."""
+    return [Digest(data[at : at + 32]) for at in range(0, len(data), 32)]
+
+
 def of_bytes(data: bytes | bytearray | memoryview) -> Digest:
     """The digest of `data`."""
     return Digest(hashlib.sha256(data).digest())

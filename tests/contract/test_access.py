@@ -65,7 +65,7 @@ def as_(backend: Backend, access: Access) -> As:
         made = access.make_key("test", user=name, scopes=scopes)
         with here.database.read() as session:
             caller = keys.find_caller(session, made.secret, at=clock.now(), address="1.2.3.4", request_id="r1").caller
-        return LocalAccess(replace(here, caller=caller))
+        return LocalAccess(replace(here, served=True, caller=caller))
 
     return as_user
 

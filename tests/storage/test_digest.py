@@ -82,3 +82,9 @@ def test_a_stream_is_hashed_from_where_it_stands() -> None:
     stream = io.BytesIO(b"headtail")
     stream.seek(4)
     assert digests.of_stream(stream)[0] == digests.of_bytes(b"tail")
+
+
+def test_digests_that_lie_end_to_end_are_taken_apart() -> None:
+    several = [digests.of_bytes(data) for data in (b"", b"a", b"b")]
+    assert digests.split(b"".join(several)) == several
+    assert digests.split(b"") == []
