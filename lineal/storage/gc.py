@@ -26,8 +26,7 @@ from lineal.storage.blobs import (
 )
 from lineal.storage.digest import Digest
 from lineal.storage.index import IndexedObject
-from lineal.storage.packs import PackWriter, pack_bytes, read_footer, stretches
-from lineal.storage.parallel import in_order
+from lineal.storage.packs import PackWriter, pack_bytes, read_footer, read_stretches, stretches
 
 _READ_BYTES = 8 << 20
 _AT_ONCE = 3
@@ -137,15 +136,11 @@ def verify_object(store: BlobStore, stored: StoredObject) -> list[Place]:
         return [verify(store, place) for place in places]
     wanted = [(place.key, place.offset, "", place) for place in places]
     found = []
-    for stretch, data in in_order(
-        lambda s: (s, store.read(s.key, s.start, s.length)), stretches(wanted, _READ_BYTES), _AT_ONCE
-    ):
-        view = memoryview(data)
-        for _key, at, _path, place in stretch.members:
-            checked = _checked(place, view[at - stretch.start : at - stretch.start + place.length])
-            if checked.size != place.size:
-                raise DigestMismatch(f"{place.key} lists {digests.format(place.digest)} with another size")
-            found.append(checked)
+    for (_key, _at, _path, place), bytes_ in read_stretches(store, stretches(wanted, _READ_BYTES), _AT_ONCE):
+        checked = _checked(place, bytes_)
+        if checked.size != place.size:
+            raise DigestMismatch(f"{place.key} lists {digests.format(place.digest)} with another size")
+        found.append(checked)
     return found
 
 

@@ -10,7 +10,7 @@ nobody knows. `docs/format.md` tells the same.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lineal.core.clock import new_id
@@ -18,6 +18,7 @@ from lineal.core.errors import CorruptPack
 from lineal.storage import digest as digests
 from lineal.storage.blobs import PACKS, RAW, BlobStore, ObjectWriter, Place
 from lineal.storage.digest import Digest
+from lineal.storage.parallel import in_order
 
 TARGET_BYTES = 32 << 20
 HEAD, TAIL = b"LNLPACK1", b"LNLPACKE"
@@ -120,6 +121,15 @@ def stretches(wanted: Sequence[Wanted], most_bytes: int, *, gaps: bool = True) -
             end += 1
         yield Stretch(key, offset, stop - offset, wanted[start:end])
         start = end
+
+
+def read_stretches(store: BlobStore, parts: Iterable[Stretch], at_once: int) -> Iterator[tuple[Wanted, memoryview]]:
+    """Each that is wanted in the stretches with its bytes as stored, `at_once` stretches read ahead."""
+    for stretch, data in in_order(lambda s: (s, store.read(s.key, s.start, s.length)), parts, at_once):
+        view = memoryview(data)
+        for wanted in stretch.members:
+            start = wanted[1] - stretch.start
+            yield wanted, view[start : start + wanted[3].length]
 
 
 def _places(key: str, rows: bytes, end: int) -> list[Place]:

@@ -27,7 +27,7 @@ from lineal.storage.blobs import Blobs, Expected, Place, decode, from_os_error
 from lineal.storage.cache import OBJECTS_NEVER_CHANGE, TICK_NS, Cache
 from lineal.storage.digest import Digest
 from lineal.storage.manifest import Entry
-from lineal.storage.packs import Wanted, stretches
+from lineal.storage.packs import Wanted, read_stretches, stretches
 from lineal.storage.parallel import in_order, ranges
 from lineal.storage.sources import State, state_of
 from lineal.storage.transfer import Progress
@@ -137,11 +137,8 @@ class _Pull:
         store = self._blobs.store
         parts = list(stretches(wanted, _READ_BYTES, gaps=store.gaps))
         store.expect(Expected(p.key, p.start, p.length, [member[3].digest for member in p.members]) for p in parts)
-        for stretch, data in in_order(lambda s: (s, store.read(s.key, s.start, s.length)), parts, _AT_ONCE):
-            view = memoryview(data)
-            for _key, at, path, place in stretch.members:
-                stored = bytes(view[at - stretch.start : at - stretch.start + place.length])
-                yield path, _decoded(path, place, stored), place.digest
+        for (_key, _at, path, place), stored in read_stretches(store, parts, _AT_ONCE):
+            yield path, _decoded(path, place, bytes(stored)), place.digest
 
     def _write(self, path: str, data: bytes, digest: Digest) -> None:
         folder, name = self.folders.open(path)

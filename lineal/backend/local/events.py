@@ -16,6 +16,7 @@ from lineal.tracking import alerts, rows, streams
 from lineal.tracking.arrays import numbers_in, of_flags
 from lineal.tracking.cursors import Cursor, Place, format_cursor, parse_cursor
 from lineal.tracking.model import STREAMS, Event, EventKind, Events, Run, Stream
+from lineal.tracking.runs import Started
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,7 @@ class LocalEvents(LocalHistory):
         cursor = told.cursor
         with self._here.database.read() as session:
             started = self._here.run(session, run_id)
-            seen = {stream: self._seen(session, run_id, stream, cursor.places.get(stream)) for stream in asked}
+            seen = {stream: self._seen(session, started, stream, cursor.places.get(stream)) for stream in asked}
             said = alerts.list_new(session, started.id, after=cursor.alert)
         for stream, found in seen.items():
             if stream not in cursor.places:
@@ -82,14 +83,13 @@ class LocalEvents(LocalHistory):
         told.change("state", {name: getattr(started.run, name) for name in _STATE})
         return started.run
 
-    def _seen(self, session: Session, run_id: str, stream: Stream, place: Place | None) -> _Seen:
-        started = self._here.run(session, run_id)
+    def _seen(self, session: Session, started: Started, stream: Stream, place: Place | None) -> _Seen:
         if place is not None and place.step is None and place.era == started.era:
             parts = streams.list_parts(session, started.id, stream)
             if max((part.id for part in parts), default=0) <= place.part:  # as it nearly always is
                 new = streams.list_new(session, started.id, stream, after=place.chunk)
                 return _Seen(Recorded(started, parts, new), new)
-        recorded = self._recorded(session, run_id, stream)
+        recorded = self._recorded(session, started, stream)
         after = 0 if place is None else place.chunk
         return _Seen(recorded, [chunk for chunk in recorded.chunks if chunk.id > after])
 

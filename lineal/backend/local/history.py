@@ -155,10 +155,9 @@ class LocalHistory(Runs):
 
     def _read(self, run_id: str, stream: Stream) -> Recorded:
         with self._here.database.read() as session:
-            return self._recorded(session, run_id, stream)
+            return self._recorded(session, self._here.run(session, run_id), stream)
 
-    def _recorded(self, session: Session, run_id: str, stream: Stream) -> Recorded:
-        started = self._here.run(session, run_id)
+    def _recorded(self, session: Session, started: Started, stream: Stream) -> Recorded:
         parts = streams.list_parts(session, started.id, stream)
         parts.sort(key=lambda part: (part.era, -part.level, part.id))
         return Recorded(started, parts, streams.list_chunks(session, started.id, stream))

@@ -82,8 +82,7 @@ class LocalRecord(LocalHistory):
             size, count = streams.waiting(session, run.id, stream, run.era)
         if size + size_bytes <= _TAIL_BYTES and count < _TAIL_CHUNKS:
             return None
-        with self._here.database.read() as session:
-            recorded = self._recorded(session, run_id, stream)
+        recorded = self._read(run_id, stream)
         from lineal.tracking.parts import Tail, merge
 
         era = recorded.started.era
