@@ -8,7 +8,6 @@ fsync stays on, since what tests say about commits is meant.
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import os
 import secrets
@@ -23,6 +22,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
+
+from tests import shared
 
 GIVEN = os.environ.get("LINEAL_TEST_POSTGRES")  # now, as tests see no such variables
 NOBODY = 65534
@@ -113,33 +114,14 @@ def shared_url() -> str:
     """The URL of the session's server, started unless another worker did; this process counts as its user."""
     if GIVEN:
         return GIVEN
-    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = Path(f"/tmp/lineal-pg-{os.getuid()}-{session[:16]}")
-    folder.mkdir(exist_ok=True)
-    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT)  # open, and so locked, as long as this process lives
-    with (folder / "lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        fcntl.flock(users, fcntl.LOCK_SH)
-        if not (folder / "url").exists():
-            server = Server(folder)
-            server.create()
-            server.start()
-            (folder / "url").write_text(server.url)
-            nothing = subprocess.DEVNULL
-            command = [sys.executable, __file__, str(folder)]
-            subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, check=True)
-    return (folder / "url").read_text()
+    return shared.told("postgres", _start, mode=0o755)  # the server may be another user's
 
 
-def keep(folder: Path) -> None:
-    """Leaves a process behind that waits until nobody uses the server any more, however they ended, and stops it."""
-    if os.fork():
-        return
-    with (folder / "users").open() as users:
-        fcntl.flock(users, fcntl.LOCK_EX)
+def _start(folder: Path) -> str:
     server = Server(folder)
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    server.create()
+    server.start()
+    return server.url
 
 
 def new_database(server_url: str) -> str:
@@ -187,4 +169,5 @@ def postgres_url(worker_database: tuple[str, Callable[[], object]]) -> str:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
+    place = Path(sys.argv[1])
+    shared.keep(place, lambda: Server(place).stop())

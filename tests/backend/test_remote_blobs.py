@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal.backend.connect import connect
 from lineal.backend.remote import RemoteBackend
-from lineal.core import settings
 from lineal.core.errors import BlobNotFound, InvalidObject, StoreUnavailable
 from lineal.storage import digest as digests
 from lineal.storage.blobs import object_key, read_blob
@@ -16,11 +14,8 @@ from tests import server
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Iterator[RemoteBackend]:
-    backend = connect(settings.load(tmp_path, url=server.start(tmp_path / "served")))
-    assert isinstance(backend, RemoteBackend)
-    yield backend
-    backend.close()
+def url(tmp_path: Path) -> Iterator[str]:
+    yield server.start(tmp_path / "served")
     server.stop()
 
 

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal.backend.connect import connect
 from lineal.backend.remote import RemoteBackend
-from lineal.core import settings
 from lineal.storage import digest as digests
 from lineal.storage import sources
 from lineal.storage.blobs import object_key, read_blob
@@ -24,14 +22,6 @@ LARGE = 70 << 20
 def url(tmp_path: Path, postgres_url: str, s3_url: str) -> Iterator[str]:
     yield server.start(tmp_path / "served", url=postgres_url, store=s3_url)
     server.stop()
-
-
-@pytest.fixture
-def remote(tmp_path: Path, url: str) -> Iterator[RemoteBackend]:
-    backend = connect(settings.load(tmp_path, url=url, cache_dir=str(tmp_path / "cache")))
-    assert isinstance(backend, RemoteBackend)
-    yield backend
-    backend.close()
 
 
 def push(remote: RemoteBackend, folder: Path) -> Manifest:

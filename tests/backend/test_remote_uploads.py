@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from lineal.backend import remote_uploads
-from lineal.backend.connect import connect
 from lineal.backend.remote import RemoteBackend
-from lineal.core import settings
 from lineal.core.errors import SourceChanged
 from lineal.storage import digest as digests
 from lineal.storage import sources
@@ -41,14 +39,6 @@ def proxy(s3: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 def url(tmp_path: Path, postgres_url: str, s3_url: str, proxy: Proxy) -> Iterator[str]:
     yield server.start(tmp_path / "served", url=postgres_url, store=s3_url)
     server.stop()
-
-
-@pytest.fixture
-def remote(tmp_path: Path, url: str) -> Iterator[RemoteBackend]:
-    backend = connect(settings.load(tmp_path, url=url, cache_dir=str(tmp_path / "cache")))
-    assert isinstance(backend, RemoteBackend)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture
