@@ -157,6 +157,14 @@ class InvalidRows(Invalid):
     code = "invalid.rows"
 
 
+class InvalidSweep(Invalid):
+    code = "invalid.sweep"
+
+
+class InvalidMetric(Invalid):
+    code = "invalid.metric"
+
+
 class InvalidArgument(Invalid):
     code = "invalid.argument"
 
@@ -240,6 +248,14 @@ class RunNotFound(NotFound):
     code = "not_found.run"
 
 
+class SweepNotFound(NotFound):
+    code = "not_found.sweep"
+
+
+class TrialNotFound(NotFound):
+    code = "not_found.trial"
+
+
 class ProjectNotFound(NotFound):
     code = "not_found.project"
 
@@ -297,6 +313,14 @@ class VersionPurged(Conflict):
 
 class RunExists(Conflict):
     code = "conflict.run_exists"
+
+
+class SweepExists(Conflict):
+    code = "conflict.sweep_exists"
+
+
+class SweepEnded(Conflict):
+    code = "conflict.sweep_ended"
 
 
 class RunStopped(Conflict):
