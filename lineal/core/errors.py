@@ -177,6 +177,18 @@ class InvalidTicket(Invalid):
     code = "invalid.ticket"
 
 
+class InvalidSweep(Invalid):
+    """A sweep's config can't be right, or what was asked of a sweep doesn't go with its config."""
+
+    code = "invalid.sweep"
+
+
+class InvalidMetric(Invalid):
+    """A run ended without a number for a metric that its sweep needs."""
+
+    code = "invalid.metric"
+
+
 # ---- unauthenticated -----------------------------------------------------------------------------------------
 
 
