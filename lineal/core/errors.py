@@ -252,6 +252,14 @@ class RunNotFound(NotFound):
     code = "not_found.run"
 
 
+class SweepNotFound(NotFound):
+    code = "not_found.sweep"
+
+
+class TrialNotFound(NotFound):
+    code = "not_found.trial"
+
+
 class ProjectNotFound(NotFound):
     code = "not_found.project"
 
@@ -309,6 +317,14 @@ class VersionPurged(Conflict):
 
 class RunExists(Conflict):
     code = "conflict.run_exists"
+
+
+class SweepExists(Conflict):
+    code = "conflict.sweep_exists"
+
+
+class SweepEnded(Conflict):
+    code = "conflict.sweep_ended"
 
 
 class RunStopped(Conflict):
