@@ -1,0 +1,2 @@
+"""A tree of Parzen estimators."""
+def suggest(encoding, history, seed, number, random): raise NotImplementedError
