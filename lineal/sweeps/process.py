@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 ROOT5 = np.sqrt(5.0)
 LEVEL = 1.0  # variance of the process's mean, which is so integrated out
 _BOUNDS = {"scale": (-4.6, 6.9), "variance": (-6.9, 6.9), "noise": (-13.8, 2.3)}  # logarithms
-_SCALE_SPREAD = np.sqrt(3.0)
+_SCALE_CENTRE, _SCALE_GROWTH = np.sqrt(2.0) - 3.0, 0.5
+_SCALE_SPREAD = 1.0
 _VARIANCE_PRIOR = (0.0, 1.0)  # of the logarithm: mean and deviation
 _NOISE_PRIOR = (-9.0, 3.0)
 
@@ -107,7 +108,7 @@ def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = No
     `rounds` bounds the steps of L-BFGS from `start`, or from what the priors expect.
     """
     width = int(owners.max()) + 1
-    centre = np.sqrt(2.0) + 0.5 * np.log(width)
+    centre = _SCALE_CENTRE + _SCALE_GROWTH * np.log(width)
     middles = np.array([centre] * width + [_VARIANCE_PRIOR[0], _NOISE_PRIOR[0]])
     spreads = np.array([_SCALE_SPREAD] * width + [_VARIANCE_PRIOR[1], _NOISE_PRIOR[1]])
     spread_out = np.zeros((len(owners), width))
@@ -119,7 +120,7 @@ def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = No
         return -value + 0.5 * float(off @ off), -slope + off / spreads
 
     if start is None:
-        begin = np.array([centre - 1.5] * width + [0.0, -7.0])
+        begin = np.array([centre] * width + [0.0, -7.0])
     else:
         begin = np.log(np.concatenate([start.scales, [start.variance, start.noise]]))
     bounds = [_BOUNDS["scale"]] * width + [_BOUNDS["variance"], _BOUNDS["noise"]]
