@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import erfcx, log_ndtr, logsumexp
+from scipy.special import erfcx, log_ndtr
 
 if TYPE_CHECKING:
     from lineal.sweeps.arrays import Floats
@@ -20,14 +20,14 @@ _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 
 @dataclass(frozen=True)
 class Promise:
-    """What is maximised. `objective` (lower is better) has a column of targets for each fantasy, `bests` the best of
-    each; None where nothing feasible is known. A constraint is met where its process is at most its `limits`.
+    """What is maximised: that `objective` comes out below `best`, while each of `constraints` comes out at most 0.
+
+    Where nothing feasible is known there is no objective yet.
     """
 
     objective: Process | None
-    bests: Floats
+    best: float
     constraints: tuple[Process, ...] = ()
-    limits: tuple[float, ...] = ()
 
     @property
     def divisors(self) -> Floats:
@@ -39,11 +39,10 @@ class Promise:
         total = np.zeros(len(rows))
         if self.objective is not None:
             means, deviations = self.objective.predict(rows)
-            gains = log_gain((self.bests - means) / deviations[:, None]) + np.log(deviations)[:, None]
-            total += logsumexp(gains, axis=1) - np.log(len(self.bests))
-        for process, limit in zip(self.constraints, self.limits, strict=True):
+            total += log_gain((self.best - means) / deviations) + np.log(deviations)
+        for process in self.constraints:
             means, deviations = process.predict(rows)
-            total += log_ndtr((limit - means[:, 0]) / deviations)
+            total += log_ndtr(-means / deviations)
         return total
 
     def with_slope(self, row: Floats) -> tuple[float, Floats]:
@@ -51,25 +50,21 @@ class Promise:
         total, slope = 0.0, np.zeros(len(row))
         if self.objective is not None:
             process = self.objective
-            means, deviation, mean_slopes, deviation_slope = process.predict_with_slope(row / process.divisors)
-            z = (self.bests - means) / deviation
-            gains = log_gain(z)
-            top = gains.max()
-            shares = np.exp(gains - top)
-            total += top + np.log(shares.mean()) + np.log(deviation)
-            shares /= shares.sum()
-            # d log(s h(z)) = (h'(z) dz + h ds/s) / h, with h' = Phi and h - z Phi = phi
-            by_mean = -np.exp(log_ndtr(z) - gains) / deviation
-            by_deviation = np.exp(-0.5 * z * z - _LOG_ROOT_2PI - gains) / deviation
-            along = mean_slopes @ (shares * by_mean) + deviation_slope * float(shares @ by_deviation)
-            slope += along / process.divisors
-        for process, limit in zip(self.constraints, self.limits, strict=True):
-            means, deviation, mean_slopes, deviation_slope = process.predict_with_slope(row / process.divisors)
-            z = (limit - float(means[0])) / deviation
+            mean, deviation, mean_slope, deviation_slope = process.predict_with_slope(row / process.divisors)
+            z = (self.best - mean) / deviation
+            gain = float(log_gain(np.array([z]))[0])
+            total += gain + np.log(deviation)
+            # d log(s h(z)) = (s h'(z) dz + h ds) / (s h), where h' is Phi and h - z Phi is phi
+            by_mean = -np.exp(log_ndtr(z) - gain)
+            by_deviation = np.exp(-0.5 * z * z - _LOG_ROOT_2PI - gain)
+            slope += (by_mean * mean_slope + by_deviation * deviation_slope) / (deviation * process.divisors)
+        for process in self.constraints:
+            mean, deviation, mean_slope, deviation_slope = process.predict_with_slope(row / process.divisors)
+            z = -mean / deviation
             chance = float(log_ndtr(z))
             total += chance
-            steep = np.exp(-0.5 * z * z - _LOG_ROOT_2PI - chance) / deviation
-            slope += steep * (-mean_slopes[:, 0] - z * deviation_slope) / process.divisors
+            steep = np.exp(-0.5 * z * z - _LOG_ROOT_2PI - chance)
+            slope -= steep * (mean_slope + z * deviation_slope) / (deviation * process.divisors)
         return float(total), slope
 
 

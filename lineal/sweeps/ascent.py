@@ -114,7 +114,9 @@ def _change(
             else:
                 continue
         else:
-            options = column.options if len(column.options) <= 64 else random.choice(column.options, 64, replace=False)
+            options = (
+                column.options if len(column.options) <= 64 else random.choice(column.options, 64, replace=False)
+            )
         rows = np.repeat(row[None], len(options), axis=0)
         rows[:, index] = options
         tried.append(rows)

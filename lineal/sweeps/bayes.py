@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineal.sweeps import ascent, process, targets
+from lineal.sweeps import ascent, design, process, targets
+from lineal.sweeps import history as past
 from lineal.sweeps.acquisition import Promise
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 KNOWN = 400  # trials that the process is conditioned on, at most
 FITTED = 100  # trials that its hyperparameters are fitted to; more of them only refine that
-FANTASIES = 8  # how many outcomes of the pending trials are imagined
 
 
 def suggest(encoding: Encoding, history: History, seed: int, number: int, random: Generator) -> dict[str, Any]:
@@ -28,41 +27,17 @@ def suggest(encoding: Encoding, history: History, seed: int, number: int, random
     first = min(max(4, encoding.width + 1), 10)
     ended = int(history.ended.sum())
     if ended < 2 or len(history.rows) < first:
-        return encoding.point(_unseen(encoding, history, _spread(encoding, seed, number, random)))
+        return encoding.point(design.unseen(encoding, history, design.spread(encoding, seed, number, random)))
     known = _worth_knowing(history, random)
     promise = _promise(encoding, known, random)
-    good = known.rows[np.argsort(_merit(known), kind="stable")[:5]]
-    return encoding.point(_unseen(encoding, history, ascent.ranked(encoding, promise, good, random)))
-
-
-def _spread(encoding: Encoding, seed: int, number: int, random: Generator) -> Iterator[Floats]:
-    """The point of that number in a scrambled Sobol sequence, then others."""
-    from scipy.stats.qmc import Sobol
-
-    sequence = Sobol(encoding.width, scramble=True, rng=np.random.default_rng(seed))
-    if skipped := number % 2**20:  # SciPy can't skip nothing
-        sequence.fast_forward(skipped)
-    yield encoding.from_cube(sequence.random(1))[0]
-    for row in encoding.draw(random, 200):
-        yield row
-
-
-def _unseen(encoding: Encoding, history: History, ranked: Iterator[Floats]) -> Floats:
-    """The first row that isn't in the history, or the first at all if all are."""
-    first = None
-    for row in ranked:
-        first = row if first is None else first
-        as_tried = encoding.rows([encoding.point(row)])[0][0]
-        if not (history.rows == as_tried).all(axis=1).any():
-            return row
-    assert first is not None
-    return first
+    good = known.rows[np.argsort(past.merit(known), kind="stable")[:5]]
+    return encoding.point(design.unseen(encoding, history, ascent.ranked(encoding, promise, good, random)))
 
 
 def _worth_knowing(history: History, random: Generator) -> History:
     """The history, of a long one the best trials and others at random, and the latest of what is pending."""
     settled, pending = np.flatnonzero(~history.pending), np.flatnonzero(history.pending)
-    chosen = np.concatenate([_some(_merit(history)[settled], settled, KNOWN, random), pending[-KNOWN // 8 :]])
+    chosen = np.concatenate([_some(past.merit(history)[settled], settled, KNOWN, random), pending[-KNOWN // 8 :]])
     return history.taken(np.sort(chosen))
 
 
@@ -71,21 +46,13 @@ def _some(merit: Floats, indices: Ints, count: int, random: Generator) -> Ints:
     if len(indices) <= count:
         return indices
     order = indices[np.argsort(merit, kind="stable")]
-    return np.concatenate([order[: count // 2], random.choice(order[count // 2 :], count - count // 2, replace=False)])
-
-
-def _merit(history: History) -> Floats:
-    """Lower is better: first what is feasible, by its objective or its front, then the rest, last what failed."""
-    merit = np.full(len(history.rows), np.inf)
-    ended = np.flatnonzero(history.ended)
-    values = history.objectives[ended]
-    merit[ended] = np.argsort(np.argsort(values[:, 0])) if values.shape[1] == 1 else targets.ranks(values)
-    merit[history.ended & ~history.feasible] += len(merit)
-    return merit
+    return np.concatenate(
+        [order[: count // 2], random.choice(order[count // 2 :], count - count // 2, replace=False)]
+    )
 
 
 def _promise(encoding: Encoding, history: History, random: Generator) -> Promise:
-    """What the trials tell about every other point; pending ones are imagined to come out in several ways.
+    """What the trials tell about every other point; pending ones are believed to come out as expected.
 
     The process takes failed trials as bad as the worst that ended.
     """
@@ -94,7 +61,6 @@ def _promise(encoding: Encoding, history: History, random: Generator) -> Promise
     objectives = history.objectives[settled].copy()
     objectives[~ended] = objectives[ended].max(axis=0)
     values = targets.standard(targets.scalar(objectives, random))
-    normals = random.standard_normal((len(pending), FANTASIES))
     constraints = tuple(
         _constraint(encoding, rows[known], excess[known], pending, random)
         for excess in history.excess[settled].T
@@ -103,14 +69,14 @@ def _promise(encoding: Encoding, history: History, random: Generator) -> Promise
     counted = history.feasible[settled] & _inside(encoding, history.rows[settled])
     if not counted.any():
         if constraints:
-            return Promise(None, np.zeros(1), constraints)
+            return Promise(None, 0.0, constraints)
         counted = ended
     model = _fitted(encoding, rows, values, random)
-    bests = model.predict(rows[counted])[0].min(axis=0)
+    best = float(model.predict(rows[counted])[0].min())
     if len(pending):
-        imagined = model.sample(pending, normals)
-        model, bests = model.extended(pending, imagined), np.minimum(bests, imagined.min(axis=0))
-    return Promise(model, bests, constraints)
+        believed = model.predict(pending)[0]
+        model, best = model.extended(pending, believed), min(best, float(believed.min()))
+    return Promise(model, best, constraints)
 
 
 def _constraint(encoding: Encoding, rows: Floats, excess: Floats, pending: Floats, random: Generator) -> Process:

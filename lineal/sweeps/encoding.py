@@ -98,7 +98,9 @@ class Encoding:
             [column.free and index not in self.parents for index, column in enumerate(self.columns)], dtype=bool
         )
         # one column in the embedding for a number, one for each choice of the others
-        self.owners = np.array([i for i, column in enumerate(self.columns) for _ in range(column.count or 1)], dtype=int)
+        self.owners = np.array(
+            [i for i, column in enumerate(self.columns) for _ in range(column.count or 1)], dtype=int
+        )
         self.spots = np.array([0, *np.cumsum([column.count or 1 for column in self.columns])[:-1]], dtype=int)
 
     @property

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lineal.sweeps.targets import ranks
+
 if TYPE_CHECKING:
     from lineal.sweeps.arrays import Floats, Mask
     from lineal.sweeps.encoding import Encoding
@@ -59,3 +61,13 @@ def read(encoding: Encoding, plan: Plan, evidence: Sequence[Evidence]) -> Histor
     ended = ~failed & np.isfinite(objectives).all(axis=1)
     excess = np.nan_to_num(excess, nan=np.nan, posinf=np.finfo(float).max, neginf=-np.finfo(float).max)
     return History(rows, objectives, excess, ended, failed | (told & ~ended)).taken(fit)
+
+
+def merit(history: History) -> Floats:
+    """Lower is better: first what is feasible, by its objective or its front, then the rest, last what failed."""
+    merit = np.full(len(history.rows), np.inf)
+    ended = np.flatnonzero(history.ended)
+    values = history.objectives[ended]
+    merit[ended] = np.argsort(np.argsort(values[:, 0])) if values.shape[1] == 1 else ranks(values)
+    merit[history.ended & ~history.feasible] += len(merit)
+    return merit

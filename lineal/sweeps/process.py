@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 ROOT5 = np.sqrt(5.0)
 LEVEL = 1.0  # variance of the process's mean, which is so integrated out
 _BOUNDS = {"scale": (-4.6, 6.9), "variance": (-6.9, 6.9), "noise": (-13.8, 2.3)}  # logarithms
-_SCALE_SPREAD = np.sqrt(3.0)
+_SCALE_CENTRE, _SCALE_GROWTH = np.sqrt(2.0) - 3.0, 0.5
+_SCALE_SPREAD = 1.0
 _VARIANCE_PRIOR = (0.0, 1.0)  # of the logarithm: mean and deviation
 _NOISE_PRIOR = (-9.0, 3.0)
 
@@ -36,10 +37,7 @@ class Hyper:
 
 @dataclass(frozen=True)
 class Process:
-    """The process, conditioned on rows (`x`: embedded, in length scales) and their targets.
-
-    `targets` may have several columns: as many processes that differ in their targets alone.
-    """
+    """The process, conditioned on rows (`x`: embedded, in length scales) and their targets."""
 
     hyper: Hyper
     owners: Ints
@@ -64,14 +62,14 @@ class Process:
         return self.hyper.variance * _matern(_distances(left, right)) + LEVEL
 
     def predict(self, rows: Floats) -> tuple[Floats, Floats]:
-        """Means (row, target) and deviations (row) at embedded rows."""
+        """Means and deviations at embedded rows."""
         cross = self.covariance(rows / self.divisors, self.x)
         explained = cross @ self.root.T
         rest = self.hyper.variance + LEVEL - np.einsum("ij,ij->i", explained, explained)
         return cross @ self.weights, np.sqrt(np.maximum(rest, 1e-12))
 
-    def predict_with_slope(self, row: Floats) -> tuple[Floats, float, Floats, Floats]:
-        """Means and deviation at one embedded row that is in length scales, and their slopes along its columns."""
+    def predict_with_slope(self, row: Floats) -> tuple[float, float, Floats, Floats]:
+        """Mean and deviation at one embedded row that is in length scales, and their slopes along its columns."""
         steps = row - self.x
         distance = ROOT5 * np.sqrt(np.einsum("ij,ij->i", steps, steps))
         decay = self.hyper.variance * np.exp(-distance)
@@ -80,25 +78,16 @@ class Process:
         explained = self.root @ cross
         deviation = np.sqrt(max(self.hyper.variance + LEVEL - explained @ explained, 1e-12))
         return (
-            cross @ self.weights,
+            float(cross @ self.weights),
             float(deviation),
             slopes.T @ self.weights,
             -(slopes.T @ (self.root.T @ explained)) / deviation,
         )
 
     def extended(self, rows: Floats, targets: Floats) -> Process:
-        """The process that knows these embedded rows as well; `targets` has a column for each process there is to be."""
-        known = np.broadcast_to(self.targets, (len(self.x), targets.shape[1]))
+        """The process that knows these embedded rows as well."""
         x = np.vstack([self.x, rows / self.divisors])
-        return Process(self.hyper, self.owners, x, np.vstack([known, targets]))
-
-    def sample(self, rows: Floats, normals: Floats) -> Floats:
-        """Targets at embedded rows as the process has them together; `normals` has a column for each sample."""
-        x = rows / self.divisors
-        cross = self.covariance(x, self.x)
-        explained = cross @ self.root.T
-        rest = self.covariance(x, x) - explained @ explained.T
-        return cross @ self.weights + _factor(rest, self.hyper.noise) @ normals
+        return Process(self.hyper, self.owners, x, np.concatenate([self.targets, targets]))
 
 
 def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = None, rounds: int = 60) -> Hyper:
@@ -107,7 +96,7 @@ def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = No
     `rounds` bounds the steps of L-BFGS from `start`, or from what the priors expect.
     """
     width = int(owners.max()) + 1
-    centre = np.sqrt(2.0) + 0.5 * np.log(width)
+    centre = _SCALE_CENTRE + _SCALE_GROWTH * np.log(width)
     middles = np.array([centre] * width + [_VARIANCE_PRIOR[0], _NOISE_PRIOR[0]])
     spreads = np.array([_SCALE_SPREAD] * width + [_VARIANCE_PRIOR[1], _NOISE_PRIOR[1]])
     spread_out = np.zeros((len(owners), width))
@@ -119,7 +108,7 @@ def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = No
         return -value + 0.5 * float(off @ off), -slope + off / spreads
 
     if start is None:
-        begin = np.array([centre - 1.5] * width + [0.0, -7.0])
+        begin = np.array([centre] * width + [0.0, -7.0])
     else:
         begin = np.log(np.concatenate([start.scales, [start.variance, start.noise]]))
     bounds = [_BOUNDS["scale"]] * width + [_BOUNDS["variance"], _BOUNDS["noise"]]
@@ -138,7 +127,7 @@ def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = No
 
 def condition(rows: Floats, owners: Ints, targets: Floats, hyper: Hyper) -> Process:
     """The process given embedded rows and one target for each."""
-    return Process(hyper, owners, rows / hyper.scales[owners], targets[:, None])
+    return Process(hyper, owners, rows / hyper.scales[owners], targets)
 
 
 def _likelihood(

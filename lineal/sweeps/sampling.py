@@ -18,7 +18,9 @@ from lineal.sweeps.space import Parameter, Space
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-LEVELS = 64  # a parameter with more values than that is searched as if it had all between them, and rounded at the end
+LEVELS = (
+    64  # a parameter with more values than that is searched as if it had all between them, and rounded at the end
+)
 _TAIL = 1e-9  # how near to 0 and 1 a place gets where the distribution has no ends
 
 

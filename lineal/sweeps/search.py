@@ -55,7 +55,7 @@ def suggest(space: Space, plan: Plan, evidence: Sequence[Evidence], number: int)
         from lineal.sweeps.history import read
     except ImportError:
         raise MissingDependency(
-            f"a sweep with method {plan.method} needs SciPy: pip install \"lineal[sweeps]\""
+            f'a sweep with method {plan.method} needs SciPy: pip install "lineal[sweeps]"'
         ) from None
     encoding = Encoding(space)
     if not encoding.width:

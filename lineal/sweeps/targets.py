@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from lineal.sweeps.arrays import Floats, Ints, Mask
 
-_REACH = 3.0  # how many times the better half's range a bad value may lie beyond the median
+_REACH = 8.0  # how many times the better half's range a bad value may lie beyond the median
 
 
 def standard(values: Floats) -> Floats:
