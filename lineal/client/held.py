@@ -9,13 +9,6 @@ from typing import Any
 NOTHING: Any = object()
 
 
-def nested(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The values under dotted names as a config has them: `{"optimizer.lr": 1}` is `{"optimizer": {"lr": 1}}`."""
-    found: dict[str, Any] = {}
-    hold(found, params)
-    return found
-
-
 def hold(
     values: MutableMapping[str, Any], held: Mapping[str, Any], make: Callable[[Any], Any] = deepcopy
 ) -> dict[str, Any]:

@@ -111,6 +111,7 @@ def init(
             "tags": [*(_text(tag, "a tag") for tag in texts(tags or (), what="tags")), *_own_tags()],
             "notes": _text(notes, "notes"),
             "config": values,
+            **({"sweep": mine.sweep} if mine is not None else {}),
         },
         code=_code(switches),
         rewind=point if resume_from else None,
