@@ -26,7 +26,7 @@ from lineal.tracking.model import Alert, Batch, RunFile
 from lineal.tracking.rows import encode
 
 FOLDER = Path(__file__).parent / "db/formats"
-RELEASED = (1, 2)
+RELEASED = (1, 2, 3)
 ON_POSTGRES = tuple(number for number in RELEASED if number > 1)  # format 1 was of folders only
 
 

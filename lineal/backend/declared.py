@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from lineal.backend import port, port_access, port_runs
+from lineal.backend import port, port_access, port_runs, port_sweeps
 from lineal.backend.operation import Operation
 
 NOUNS = {
     "artifacts": port.Artifacts,
     "runs": port_runs.Runs,
+    "sweeps": port_sweeps.Sweeps,
     "lineage": port.Lineage,
     "store": port.Stores,
     "access": port_access.Access,
@@ -72,10 +73,22 @@ def _load_types() -> None:
     from lineal.lineage import report
     from lineal.registry import model, retention
     from lineal.storage import blobs, manifest
+    from lineal.sweeps import model as sweeps_model
     from lineal.tracking import model as tracking_model
 
-    for module in (access_model, roles, lineage_model, report, model, retention, blobs, manifest, tracking_model):
+    for module in (
+        access_model,
+        roles,
+        lineage_model,
+        report,
+        model,
+        retention,
+        blobs,
+        manifest,
+        sweeps_model,
+        tracking_model,
+    ):
         for name, value in vars(module).items():
             if not name.startswith("_"):
-                for place in (port, port_access, port_runs):
+                for place in (port, port_access, port_runs, port_sweeps):
                     vars(place).setdefault(name, value)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lineal.backend.operation import operation
 from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
+from lineal.backend.port_sweeps import Sweeps
 
 if TYPE_CHECKING:  # named in signatures only; a training process doesn't load what it doesn't use
     from lineal.lineage.model import Direction, Graph
@@ -353,6 +354,7 @@ class Backend:
 
     artifacts: Artifacts
     runs: Runs
+    sweeps: Sweeps
     lineage: Lineage
     store: Stores
     access: Access

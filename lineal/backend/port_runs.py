@@ -31,6 +31,7 @@ class Runs:
         resume: Resume | None = None,
         created_at: datetime | None = None,
         writer: str | None = None,
+        sweep: str | None = None,
     ) -> Run:
         """The run with that id, made unless it is there already.
 
@@ -38,6 +39,8 @@ class Runs:
         conflict.run_exists where it is. A resumed run keeps what isn't given here; its config is updated.
         `created_at` is when it really began, where that is told later: a run that ended after that stays ended. What
         `writer` began is its own, also with `never`, so that it may begin again what it can't know to have begun.
+        With `sweep` it is the trial of that sweep which bears the run's id, and has the trial's parameters in its
+        config. Raises not_found.trial where another run has taken its place.
         """
         raise NotImplementedError
 

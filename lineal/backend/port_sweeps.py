@@ -77,7 +77,7 @@ class Sweeps:
         raise NotImplementedError
 
     @operation("POST", "/sweeps/{sweep_id}/agents/{agent}/beat", needs="write")
-    def beat(self, sweep_id: str, agent: str, trials: Sequence[int] = ()) -> Orders:
+    def beat(self, sweep_id: str, agent: str, numbers: Sequence[int] = ()) -> Orders:
         """Keeps the trials with these numbers the agent's for `lease_s` more; which of them are not any more."""
         raise NotImplementedError
 

@@ -157,6 +157,14 @@ class InvalidRows(Invalid):
     code = "invalid.rows"
 
 
+class InvalidSweep(Invalid):
+    code = "invalid.sweep"
+
+
+class InvalidMetric(Invalid):
+    code = "invalid.metric"
+
+
 class InvalidArgument(Invalid):
     code = "invalid.argument"
 
@@ -167,6 +175,18 @@ class InvalidPassword(Invalid):
 
 class InvalidTicket(Invalid):
     code = "invalid.ticket"
+
+
+class InvalidSweep(Invalid):
+    """A sweep's config can't be right, or what was asked of a sweep doesn't go with its config."""
+
+    code = "invalid.sweep"
+
+
+class InvalidMetric(Invalid):
+    """A run ended without a number for a metric that its sweep needs."""
+
+    code = "invalid.metric"
 
 
 # ---- unauthenticated -----------------------------------------------------------------------------------------
@@ -240,6 +260,14 @@ class RunNotFound(NotFound):
     code = "not_found.run"
 
 
+class SweepNotFound(NotFound):
+    code = "not_found.sweep"
+
+
+class TrialNotFound(NotFound):
+    code = "not_found.trial"
+
+
 class ProjectNotFound(NotFound):
     code = "not_found.project"
 
@@ -297,6 +325,14 @@ class VersionPurged(Conflict):
 
 class RunExists(Conflict):
     code = "conflict.run_exists"
+
+
+class SweepExists(Conflict):
+    code = "conflict.sweep_exists"
+
+
+class SweepEnded(Conflict):
+    code = "conflict.sweep_ended"
 
 
 class RunStopped(Conflict):

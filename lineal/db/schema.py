@@ -24,6 +24,7 @@ from lineal.db.tables.columns import UtcTime, meta, metadata
 from lineal.db.tables.lineage import edges
 from lineal.db.tables.registry import alias_events, aliases, collections, memberships, versions
 from lineal.db.tables.storage import blobs, objects
+from lineal.db.tables.sweeps import sweep_agents, sweeps, trials
 from lineal.db.tables.tracking import (
     run_alerts,
     run_chunks,
@@ -63,13 +64,16 @@ __all__ = [
     "run_writers",
     "runs",
     "sessions",
+    "sweep_agents",
+    "sweeps",
     "team_members",
     "teams",
+    "trials",
     "users",
     "versions",
 ]
 
-FORMAT = 3
+FORMAT = 4
 
 # Texts are ordered by code point and as long as they are on PostgreSQL too, whatever its database was made with.
 for _table in metadata.tables.values():

@@ -59,3 +59,8 @@ class Space:
     """The parameters in the order of the config, which is one in which every `when` looks back."""
 
     parameters: tuple[Parameter, ...]
+
+
+def active(parameter: Parameter, point: Point) -> bool:
+    """Whether the parameter has a value where those before it have the values in `point`."""
+    return all(other in point and point[other] in allowed for other, allowed in parameter.when.items())

@@ -35,7 +35,7 @@ _DENIED = {"$ne": "$eq", "$nin": "$in"}
 _OPERATORS = ("$eq", "$ne", "$in", "$nin", *_COMPARISONS, "$regex", "$exists", "$not")
 
 _KINDS: Mapping[str, Kind] = {
-    **dict.fromkeys(("id", "name", "display_name", "state", "group", "job_type", "notes"), "text"),
+    **dict.fromkeys(("id", "name", "display_name", "state", "group", "job_type", "notes", "sweep"), "text"),
     **dict.fromkeys(("user", "host", "project", "entity"), "text"),
     **dict.fromkeys(("created_at", "updated_at", "finished_at"), "time"),
     "last_step": "number",

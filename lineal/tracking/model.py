@@ -23,7 +23,8 @@ class Run:
     """One run as last read. A run that says nothing for CRASHED_AFTER_S while it is running reads as crashed.
 
     `code` holds what is known of its source (commit, branch, remote, dirty, program), `environment` of the machine
-    and the packages; `metrics` are the definitions of `define_metric`. `last_step` is -1 before the first row.
+    and the packages; `metrics` are the definitions of `define_metric`. `last_step` is -1 before the first row. A run
+    of a sweep has the sweep's id in `sweep` and the trial's number in `trial`.
     """
 
     id: str
@@ -51,6 +52,8 @@ class Run:
     parent: str | None = None
     parent_step: int | None = None
     last_step: int = -1
+    sweep: str = ""
+    trial: int | None = None
 
     @property
     def path(self) -> str:

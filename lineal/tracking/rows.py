@@ -12,6 +12,7 @@ smaller by zlib, so that a small one can't become a huge one.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import zlib
 from array import array
@@ -102,6 +103,25 @@ def json_values(block: Block) -> list[Any]:
     """The values of a block of kind `j`."""
     found: list[Any] = json.loads(bytes(block.data))
     return found
+
+
+def numbers(chunk: Chunk, key: str) -> list[float]:
+    """The values that the chunk has of `key`, in the order in which they were logged; NaN for what is no number."""
+    for block in chunk.blocks:
+        if key in block.keys:
+            points = count_points(block, chunk.count)
+            start = block.keys.index(key) * points
+            if block.kind == "j":
+                return [_number(value) for value in json_values(block)[start : start + points]]
+            found: array[Any] = array("d" if block.kind == "f" else "q", bytes(block.data[8 * start :][: 8 * points]))
+            if sys.byteorder == "big":
+                found.byteswap()
+            return [float(value) for value in found]
+    return []
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and abs(value) < _EXACT**8 else math.nan
 
 
 def count_points(block: Block, rows: int) -> int:

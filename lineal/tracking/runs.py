@@ -23,9 +23,9 @@ SELECT = select(runs, _PARENT.c.run_id.label("parent")).select_from(
 )
 _FIND = SELECT.where(runs.c.run_id == bindparam("of"))
 _LOCK = _FIND.with_for_update(of=runs, key_share=True)
-_HEARD = select(runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by, runs.c.entity, runs.c.project).where(
-    runs.c.run_id == bindparam("of")
-)
+_HEARD = select(
+    runs.c.id, runs.c.era, runs.c.state, runs.c.stop_asked_by, runs.c.entity, runs.c.project, runs.c.sweep
+).where(runs.c.run_id == bindparam("of"))
 _LOCK_HEARD = _HEARD.with_for_update(key_share=True)
 _STEP = bindparam("step", type_=runs.c.last_step.type)
 _SEEN = (
@@ -53,6 +53,7 @@ class Speaking(NamedTuple):
     heard: Heard
     entity: str
     project: str
+    sweep: str
 
 
 def add(session: Session, run: Run) -> Started:
@@ -86,6 +87,8 @@ def add(session: Session, run: Run) -> Started:
             "host": run.host,
             "created_at": run.created_at,
             "seen_at": run.created_at,
+            "sweep": run.sweep,
+            "trial": run.trial,
         },
     )
     return get(session, run.id, locked=True)._replace(made=made)
@@ -141,7 +144,7 @@ def heard(session: Session, run_id: str, *, locked: bool = False) -> Speaking:
     row = session.execute(_LOCK_HEARD if locked else _HEARD, {"of": run_id}).first()
     if row is None:
         raise absent(run_id)
-    return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by), row.entity, row.project)
+    return Speaking(row.id, row.era, Heard(row.state, row.stop_asked_by), row.entity, row.project, row.sweep)
 
 
 def hold(session: Session, ids: Collection[int]) -> None:
@@ -237,5 +240,7 @@ def of_row(row: Row[Any], at: datetime | None = None) -> Started:
         parent=row.parent,
         parent_step=row.parent_step,
         last_step=row.last_step,
+        sweep=row.sweep,
+        trial=row.trial,
     )
     return Started(row.id, run, row.era, tuple(row.cuts))

@@ -10,6 +10,7 @@ from lineal.backend.local.context import Context, LocalBlobs
 from lineal.backend.port import Artifacts, Backend, Lineage, Stores
 from lineal.backend.port_access import Access
 from lineal.backend.port_runs import Runs
+from lineal.backend.port_sweeps import Sweeps
 
 if TYPE_CHECKING:
     from lineal.access.model import Caller
@@ -73,6 +74,12 @@ class LocalBackend(Backend):
         from lineal.backend.local.runs import LocalRuns
 
         return LocalRuns(self.context)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:  # type: ignore[override]
+        from lineal.backend.local.sweeps import LocalSweeps
+
+        return LocalSweeps(self.context)
 
     @cached_property
     def lineage(self) -> Lineage:  # type: ignore[override]

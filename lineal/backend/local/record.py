@@ -57,6 +57,8 @@ class LocalRecord(LocalHistory):
                             self._add_rows(session, started, stream, data, folded[stream])
                         self._note(session, started.id, batch, checked)
                     runs.see(session, started.id, at=clock.now(), last_step=batch.last_step)
+                    if started.sweep:
+                        started = _of_a_sweep(session, run_id, started, decoded.get("history") if new else None)
                 break
             except _Outrun:  # rows came in from another writer while ours were written
                 self._drop([fold.file.digest for fold in folded.values() if fold])
@@ -325,6 +327,17 @@ def _decoded(batch: Batch) -> dict[Stream, Chunk]:
         if stream not in STREAMS:
             raise InvalidArgument(f"{ascii(stream)[:40]} is no stream; there are {', '.join(STREAMS)}")
     return {stream: rows.decode(data) for stream, data in batch.rows.items()}
+
+
+def _of_a_sweep(session: Session, run_id: str, started: Speaking, chunk: Chunk | None) -> Speaking:
+    """The run of a sweep's trial, asked to stop where the sweep wants that."""
+    from lineal.backend.local import trials
+
+    why = trials.heard(session, run_id, chunk) if started.heard.stop_asked_by is None else None
+    if why is None:
+        return started
+    runs.change_row(session, started.id, {"stop_asked_by": why})
+    return started._replace(heard=Heard(started.heard.state, why))
 
 
 def _check_step(step: int) -> None:

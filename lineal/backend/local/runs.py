@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -39,6 +40,7 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
         resume: Resume | None = None,
         created_at: datetime | None = None,
         writer: str | None = None,
+        sweep: str | None = None,
     ) -> Run:
         if resume not in (None, *get_args(Resume)):
             raise InvalidArgument(f"{ascii(resume)[:40]} is no way to resume; say allow, must or never")
@@ -66,6 +68,12 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
         with self._here.database.begin() as session:
             self._here.check_new(session, run.entity, run.project, f"run:{run_id}")
             found = runs.find(session, run_id, locked=True)
+            if sweep is not None:
+                from lineal.backend.local import trials
+
+                trial = trials.begin(session, run_id, sweep)
+                number, config_ = trial.placed.trial.number, trials.settings(trial, run)
+                run = replace(run, config=config_, sweep=sweep, trial=number)
             if found is not None and not self._here.check(session, found.run.entity, found.run.project):
                 raise RunExists(f"the id {run_id} is taken; give the run another one")
             if found is None:
@@ -110,7 +118,7 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
         message: str = "",
         at: datetime | None = None,
     ) -> Run:
-        ended = _moment(at)
+        moment = _moment(at)
         if state == "running" or state not in get_args(RunState):
             raise InvalidArgument(
                 f"{ascii(state)[:40]} is no way to end a run; say finished, failed, killed, preempted or crashed"
@@ -121,10 +129,15 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
             pass
         with self._here.database.begin() as session:
             begun = self._here.run(session, run_id, locked=True).run.created_at
-            at = max(ended, begun)  # a clock may have gone back meanwhile
+            at = max(moment, begun)  # a clock may have gone back meanwhile
             told = check_text(message, "message")
-            runs.finish(session, run_id, state, at=at, exit_code=exit_code, message=told)
-            return runs.get(session, run_id).run
+            new = runs.finish(session, run_id, state, at=at, exit_code=exit_code, message=told)
+            ended = runs.get(session, run_id).run
+            if new and ended.sweep:
+                from lineal.backend.local import trials
+
+                trials.ended(session, ended)
+            return ended
 
     def change(
         self,

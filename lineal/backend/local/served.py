@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property, wraps
 from typing import Any, TypeVar
 
-from lineal.backend import port, port_access, port_runs
+from lineal.backend import port, port_access, port_runs, port_sweeps
 from lineal.backend.declared import NOUNS
 from lineal.backend.local.backend import LocalBackend
 from lineal.backend.local.context import Context
@@ -16,7 +16,8 @@ from lineal.backend.local.guard import Act, acting
 from lineal.backend.local.holding import HeldBlobs
 from lineal.core.plain import plain
 
-_A_RECORD_ITSELF = {"runs.append"}  # batches are numbered by writer and kept; a row for each would double every write
+# Batches are numbered by writer and kept, a trial says which agent took it: a row for each would double every write.
+_A_RECORD_ITSELF = {"runs.append", "sweeps.take", "sweeps.beat"}
 _SHOWN = 1000
 T = TypeVar("T")
 
@@ -37,6 +38,10 @@ class ServedBackend(LocalBackend):
     @cached_property
     def runs(self) -> port_runs.Runs:  # type: ignore[override]
         return _acting("runs", super().runs, self.context)
+
+    @cached_property
+    def sweeps(self) -> port_sweeps.Sweeps:  # type: ignore[override]
+        return _acting("sweeps", super().sweeps, self.context)
 
     @cached_property
     def lineage(self) -> port.Lineage:  # type: ignore[override]

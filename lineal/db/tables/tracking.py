@@ -52,9 +52,12 @@ runs = Table(
     Column("last_step", BigInteger, nullable=False, server_default="-1"),
     Column("era", Integer, nullable=False, server_default="0"),
     Column("cuts", JSON, nullable=False, server_default="[]"),
+    Column("sweep", String(64), nullable=False, server_default=""),
+    Column("trial", Integer),
     Index("runs_by_project", "project", "entity", "id"),
     Index("runs_by_created", "project", "entity", "created_at"),
     Index("runs_by_parent", "parent_id"),
+    Index("runs_by_sweep", "sweep", "id"),
 )
 
 # One for each process that wrote into the run: `seq` is the last batch taken from it.
