@@ -157,14 +157,6 @@ class InvalidRows(Invalid):
     code = "invalid.rows"
 
 
-class InvalidSweep(Invalid):
-    code = "invalid.sweep"
-
-
-class InvalidMetric(Invalid):
-    code = "invalid.metric"
-
-
 class InvalidArgument(Invalid):
     code = "invalid.argument"
 
