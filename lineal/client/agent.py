@@ -118,7 +118,7 @@ class FunctionWork:
         if how.state == "failed":
             assert problem is not None
             return _brief(problem)
-        return "" if mine.run is not None else "its function ended without lineal.init()"
+        return "" if mine.run is not None else "its function ended without a run: call lineal.init() in it"
 
     def end(self, numbers: Sequence[int] | None = None) -> None:
         pass
@@ -172,6 +172,8 @@ class Agent:
                 self._in_threads()
             else:
                 self._take_all()
+        except Error as problem:
+            self._fail(problem)
         finally:
             self._leaving.set()
             self._beats.stop()
@@ -283,7 +285,9 @@ class Agent:
             current.send_left(self._conn, mine.run_id)  # what its program could not say any more
             found = self._trial(mine.number)
         if found.state == "running" and found.run_id == mine.run_id and not self._interrupted.is_set():
-            told = why or "its run did not come to an end"
+            begun = self._conn.backend.runs.list(filters={"id": mine.run_id}, limit=1).runs
+            nothing = "its program ended without a run: call lineal.init() in it"
+            told = why or ("its run did not come to an end" if begun else nothing)
             found = self._sweeps.end(self._sweep.id, mine.number, mine.run_id, "failed", message=told)
         return found
 

@@ -123,7 +123,7 @@ def test_an_offline_run_becomes_the_trial_once_it_is_sent(mine, cli):
     with trial.assigned(mine), lineal.init(mode="offline") as run:
         assert run.config.as_dict() == {"lr": 0.1, "optimizer": {"name": "sgd"}}
         run.log({"loss": 0.25})
-    assert cli("sync").code == 0
+    assert cli("sync", "--all").code == 0
     assert trials_of(mine)[0].values == {"loss": 0.25}
 
 
