@@ -11,9 +11,15 @@ from lineal.client import patience
 from lineal.client.agent import Agent, agent_of
 from lineal.client.connection import connection
 from lineal.core.errors import InvalidArgument, MissingDependency, StoreUnavailable, SweepNotFound
-from tests.processes import start_child
+from tests.processes import ROOT, start_child
 
 __all__ = ["start_child"]  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch):
+    """Programs import this checkout."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def swept(count=3, **more):

@@ -8,6 +8,7 @@ import lineal
 from lineal.client import trial
 from lineal.client.trial import Assigned
 from lineal.core.errors import InvalidSettings, TrialNotFound
+from tests.processes import ROOT
 
 CONFIG = {
     "method": "grid",
@@ -17,6 +18,12 @@ CONFIG = {
         "optimizer": {"parameters": {"name": {"values": ["sgd"]}}},
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch):
+    """Programs import this checkout."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture
