@@ -58,6 +58,11 @@ def _of_exit(code: Any) -> End:
     )
 
 
+def signalled() -> bool:
+    """Whether the process was asked to end (SIGTERM), and unwinds."""
+    return _signalled
+
+
 def watch(end_all: Callable[[End], None]) -> None:
     """Has `end_all` called when the process ends, with how it does. Only the first call counts."""
     global _watching, _hooked  # noqa: PLW0603 - a process ends once
