@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lineal.sweeps.model import Insight, Trial, Weight
-from lineal.sweeps.space import Parameter
+from lineal.sweeps.space import Parameter, key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,10 +111,9 @@ def _columns(parameter: Parameter, trials: Sequence[Trial]) -> list[Column]:
     import numpy as np
 
     if not _ordered(parameter):
-        given = [trial.params.get(parameter.name) for trial in trials]
-        return [np.array([float(value == own) for value in given]) for own in parameter.values if own in given] or [
-            np.zeros(len(trials))
-        ]
+        given = [key(trial.params[parameter.name]) if parameter.name in trial.params else None for trial in trials]
+        occurring = dict.fromkeys(mark for mark in given if mark is not None)
+        return [np.array([float(mark == own) for mark in given]) for own in occurring] or [np.zeros(len(trials))]
     column = np.array([trial.params.get(parameter.name, math.nan) for trial in trials], dtype=float)
     known = column[np.isfinite(column)]
     return [np.where(np.isfinite(column), column, np.median(known) if len(known) else 0.0)]
