@@ -85,9 +85,7 @@ def _weights(trials: Sequence[Trial], config: SweepConfig) -> tuple[Weight, ...]
     trials = trials[-_MOST:]
     target = _ranks(np.array([each.values[config.objectives[0].name] for each in trials]))
     columns = [_columns(parameter, trials) for parameter in parameters]
-    forest = RandomForestRegressor(
-        _TREES, max_features=1 / 3, min_samples_leaf=2, random_state=config.seed % (1 << 32)
-    )
+    forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=config.seed % (1 << 32))
     forest.fit(np.column_stack([column for own in columns for column in own]), target)
     owners = np.repeat(np.arange(len(columns)), [len(own) for own in columns])
     shares = np.bincount(owners, weights=forest.feature_importances_, minlength=len(columns))
