@@ -201,7 +201,7 @@ class Config(MutableMapping[str, Any]):
         for name, asked in holding.hold(values, held, self._made).items():
             if name not in self._warned:
                 self._warned.add(name)
-                warn_held(name, self._held[name], asked)
+                _warn_held(name, self._held[name], asked)
 
     def _made(self, value: Any) -> Any:
         return Section(value, self._section_changed) if isinstance(value, dict) else value
@@ -229,7 +229,7 @@ class Config(MutableMapping[str, Any]):
         return {key: self._made(item) for key, item in values.items()}
 
 
-def warn_held(name: str, value: Any, asked: Any) -> None:
+def _warn_held(name: str, value: Any, asked: Any) -> None:
     """Says that a value that a sweep chose stays."""
     texts_ = (str(one)[:80] for one in (value, asked))
     logging.getLogger("lineal").warning("config %r is the sweep's, %s; %s is left out", name[:80], *texts_)
