@@ -42,14 +42,17 @@ def test_a_program_gets_its_words_its_file_and_what_tells_it_that_it_is_the_tria
     assert words == ["--lr=0.1", "--a.b=$(id) `id` ; 'x' \"y\"\nz"]
     assert json.loads(told["files"][path]) == {"lr": 0.1, "a": {"b": "$(id) `id` ; 'x' \"y\"\nz"}}
     assert not os.path.exists(path)
-    assert told["variables"].items() >= {
-        "LINEAL_SWEEP": "s1",
-        "LINEAL_TRIAL": "4",
-        "LINEAL_RUN_ID": "r1",
-        "LINEAL_PROJECT": "digits",
-        "LINEAL_ENTITY": "local",
-        "LINEAL_URL": str(place.store),
-    }.items()
+    assert (
+        told["variables"].items()
+        >= {
+            "LINEAL_SWEEP": "s1",
+            "LINEAL_TRIAL": "4",
+            "LINEAL_RUN_ID": "r1",
+            "LINEAL_PROJECT": "digits",
+            "LINEAL_ENTITY": "local",
+            "LINEAL_URL": str(place.store),
+        }.items()
+    )
 
 
 def test_a_file_with_arguments_is_for_its_owner_only():
