@@ -12,7 +12,7 @@ from lineal.core.errors import InvalidSweep
 from lineal.sweeps import schema
 from lineal.sweeps.multiples import multiples
 from lineal.sweeps.schema import shown
-from lineal.sweeps.space import Distribution, Parameter, Space
+from lineal.sweeps.space import Distribution, Parameter, Space, key
 
 MAX_PARAMETERS = 1000
 COUNTABLE = ("constant", "categorical", "int_uniform")  # what a condition can look at
@@ -60,11 +60,11 @@ def _walk(raw: Any, prefix: str, where: str, when: Mapping[str, Any]) -> Iterato
     """The parameters of the section and those nested in it; `when`: the conditions of the groups they are in."""
     if not isinstance(raw, Mapping) or not raw:
         raise InvalidSweep(f"{where} must be a mapping of at least one parameter, not {shown(raw)}")
-    for key, section in raw.items():
-        name, at = f"{prefix}{key}", f"{where}.{key}"
-        if not _NAME.fullmatch(key) or len(name) > 200:
+    for word, section in raw.items():
+        name, at = f"{prefix}{word}", f"{where}.{word}"
+        if not _NAME.fullmatch(word) or len(name) > 200:
             raise InvalidSweep(
-                f"{where}: {shown(key)} can't be a parameter's name: use up to 200 ASCII letters, digits, '_', '-' "
+                f"{where}: {shown(word)} can't be a parameter's name: use up to 200 ASCII letters, digits, '_', '-' "
                 "and '.', starting with a letter or '_'"
             )
         if not isinstance(section, Mapping):
@@ -139,13 +139,13 @@ def _categorical(name: str, given: schema.Parameter, at: str) -> Parameter:
         raise InvalidSweep(f"{at}.values is empty; list at least one value")
     seen: dict[Any, Any] = {}
     for value in values:
-        if (key := comparable(value)) in seen:
-            other = seen[key]
-            same = "is there twice" if shown(other) == shown(value) else f"is the same as {shown(other)} to Python"
+        if (mark := key(value)) in seen:
+            other = seen[mark]
+            same = "is there twice" if shown(other) == shown(value) else f"is the same as {shown(other)}"
             raise InvalidSweep(
                 f"{at}.values: {shown(value)} {same}; leave it out, and write probabilities for weights"
             )
-        seen[key] = value
+        seen[mark] = value
     _refuse_text_for_number(values, f"{at}.values")
     if given.probabilities is not None:
         if len(chances) != len(values):
@@ -176,14 +176,14 @@ def _check_numbers(parameter: Parameter, at: str) -> None:
     if "uniform" not in kind:
         return
     if low >= high:
-        fix = f"; for one value write value: {shown(low)}" if low == high else ""
-        raise InvalidSweep(f"{at}: min ({shown(low)}) must be less than max ({shown(high)}){fix}")
+        fix = f"; for one value write value: {_told(low)}" if low == high else ""
+        raise InvalidSweep(f"{at}: min ({_told(low)}) must be less than max ({_told(high)}){fix}")
     if kind == "int_uniform":
         for field, end in (("min", low), ("max", high)):
             if not isinstance(end, int) or abs(end) > _LARGEST_INT:
-                raise InvalidSweep(f"{at}: {field} ({shown(end)}) must be a whole number up to 2**53 for int_uniform")
+                raise InvalidSweep(f"{at}: {field} ({_told(end)}) must be a whole number up to 2**53 for int_uniform")
     if kind.endswith("_values") and low <= 0:
-        raise InvalidSweep(f"{at}: min ({shown(low)}) must be more than 0 for {kind}, since it has no logarithm")
+        raise InvalidSweep(f"{at}: min ({_told(low)}) must be more than 0 for {kind}, since it has no logarithm")
     if "log" in kind and not kind.endswith("_values") and max(abs(low), abs(high)) > _MAX_EXPONENT:
         raise InvalidSweep(
             f"{at}: min and max of {kind} are exponents of e, and may be up to {_MAX_EXPONENT}; "
@@ -191,6 +191,11 @@ def _check_numbers(parameter: Parameter, at: str) -> None:
         )
     if kind.startswith("q_"):
         _check_step(parameter, at)
+
+
+def _told(number: float) -> str:
+    """The number as it was given, most likely: 0 became 0.0."""
+    return shown(number).removesuffix(".0")
 
 
 def _check_step(parameter: Parameter, at: str) -> None:
@@ -203,15 +208,6 @@ def _check_step(parameter: Parameter, at: str) -> None:
 
 
 # ---- conditions ----------------------------------------------------------------------------------------------
-
-
-def comparable(value: Any) -> Any:
-    """The value as something to put in a set, equal where Python takes the values for equal."""
-    if isinstance(value, list):
-        return ("list", *map(comparable, value))
-    if isinstance(value, Mapping):
-        return ("mapping", frozenset((key, comparable(within)) for key, within in value.items()))
-    return value
 
 
 def _with_conditions(parameter: Parameter, known: Mapping[str, Parameter]) -> Parameter:
@@ -240,7 +236,7 @@ def _possible(value: Any, other: Parameter, at: str) -> Any:
             raise InvalidSweep(f"{at}: {shown(value)} is no value of {other.name}, which has {ends}")
         return value
     for own in other.values:
-        if own == value:
+        if key(own) == key(value):
             return own
     raise InvalidSweep(f"{at}: " + schema.unknown(value, f"{other.name}’s value", map(shown, other.values)))
 
