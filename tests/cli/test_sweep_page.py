@@ -1,4 +1,5 @@
 import json
+from itertools import takewhile
 
 import pytest
 
@@ -23,7 +24,8 @@ def column(text, title):
     rows = text.splitlines()
     start = next(at for at, row in enumerate(rows) if row.startswith("TRIAL"))
     place = rows[start].split().index(title)
-    return [row.split()[place] for row in rows[start + 1 :] if row.strip() and row.split()[0].isdigit()]
+    listed = takewhile(lambda row: row.strip() and row.split()[0].isdigit(), rows[start + 1 :])
+    return [row.split()[place] for row in listed]
 
 
 def test_a_sweep_that_nobody_has_run_yet_has_a_page(cli):

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -175,10 +177,11 @@ def test_an_agent_of_a_sweep_without_a_program_is_refused(cli):
     assert (said.code, "names no `program`" in said.err) == (2, True)
 
 
-def test_an_agent_that_gets_a_sigterm_exits_with_its_code(cli, file, shell):
+def test_an_agent_that_gets_a_sigterm_exits_with_its_code(cli, file):
     (file.parent / "train.py").write_text("import os, signal; os.kill(os.getppid(), signal.SIGTERM)")
     sweep_id = made(cli, file)
-    done = shell(f"lineal agent {sweep_id}", PYTHONPATH=str(ROOT))
+    words = [sys.executable, "-m", "lineal", "agent", sweep_id]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 143, done.stderr
     assert lineal.Api().sweep(sweep_id).agents[0].left_at is not None
 
