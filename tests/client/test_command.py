@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from lineal.client import command
 from lineal.core.errors import InvalidSweep
 
-PARAMS = {"lr": 0.1, "optimizer.lr": 1e-05, "fast": True, "slow": False, "layers": [1, 2], "name": "a b", "none": None}
+PARAMS = {
+    "lr": 0.1,
+    "optimizer.lr": 1e-05,
+    "fast": True,
+    "slow": False,
+    "layers": [1, 2],
+    "name": "a b",
+    "none": None,
+}
 
 
 def built(template, params=PARAMS, *, program="train.py", variables=None):

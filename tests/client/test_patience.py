@@ -30,7 +30,9 @@ def test_a_store_that_comes_back_answers(caplog):
     store = Store(StoreUnavailable("away"), StoreUnavailable("away"), StoreUnavailable("away"))
     assert patiently(store) == "here"
     assert store.asked == 4
-    assert [record.getMessage() for record in caplog.records] == ["the store can't be reached: away; it is tried again"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the store can't be reached: away; it is tried again"
+    ]
 
 
 def test_one_that_stays_away_is_given_up():

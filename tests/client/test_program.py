@@ -24,7 +24,9 @@ def test_a_program_that_can_not_be_started_says_so(words):
 
 def waits(fifo, body):
     """A program that says when it is ready by opening the pipe."""
-    script = f"import os, signal, subprocess, sys, time\n{body}\nopen({str(fifo)!r}, 'w').write('ready')\ntime.sleep(60)"
+    script = (
+        f"import os, signal, subprocess, sys, time\n{body}\nopen({str(fifo)!r}, 'w').write('ready')\ntime.sleep(60)"
+    )
     os.mkfifo(fifo)
     program = Program([sys.executable, "-c", script], {})
     assert fifo.read_text() == "ready"

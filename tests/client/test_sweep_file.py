@@ -32,7 +32,7 @@ def test_a_file_that_is_no_config_is_told_with_its_name_and_line(tmp_path, text,
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(InvalidSweep, match="none.yaml can't be read: No such file"):
+    with pytest.raises(InvalidSweep, match=r"none\.yaml can't be read: No such file"):
         sweep_file.read(tmp_path / "none.yaml")
     with pytest.raises(InvalidSweep, match="can't be read"):
         sweep_file.read(tmp_path)

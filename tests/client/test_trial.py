@@ -148,7 +148,12 @@ def told(script, variables, **more):
     import os
 
     done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | variables, capture_output=True, text=True, check=False, **more
+        [sys.executable, "-c", script],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        **more,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split(maxsplit=3)
