@@ -61,5 +61,8 @@ def suggest(space: Space, plan: Plan, evidence: Sequence[Evidence], number: int)
     if not encoding.width:
         return sampling.draw(space, random)
     search = bayes if plan.method == "bayes" else tpe
+    known = read(encoding, plan, evidence)
     with np.errstate(all="ignore"):
-        return search.suggest(encoding, read(encoding, plan, evidence), plan.seed, number, random)
+        if plan.method == "bayes":
+            return bayes.suggest(encoding, known, plan.seed, number, random)
+        return tpe.suggest(encoding, known, plan.seed, number, random)

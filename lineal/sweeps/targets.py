@@ -48,7 +48,8 @@ def scalar(objectives: Floats, random: Generator) -> Floats:
         reach = float(even.max() - even.min())
         columns.append((even - even.min()) / reach if reach > 0 else even)
     weighed = np.column_stack(columns) * random.dirichlet(np.ones(objectives.shape[1]))
-    return weighed.max(axis=1) + 0.05 * weighed.sum(axis=1)
+    one: Floats = weighed.max(axis=1) + 0.05 * weighed.sum(axis=1)
+    return one
 
 
 def ranks(objectives: Floats) -> Ints:
