@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from lineal.sweeps.acquisition import Promise
-    from lineal.sweeps.arrays import Floats
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats
 
 ALL = 2000  # a space of at most so many points is looked through
 POOL = 1024  # rows at random that are looked at first

@@ -13,8 +13,7 @@ from lineal.sweeps.acquisition import Promise
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats, Ints, Mask
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats, Ints, Mask
     from lineal.sweeps.history import History
     from lineal.sweeps.process import Hyper, Process
 

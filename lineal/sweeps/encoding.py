@@ -7,9 +7,10 @@ What is inactive in a point stands at `IDLE`, in the middle, or at `NONE`, a cho
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineal.sweeps import sampling
 from lineal.sweeps.space import Parameter, Point, Space, key
@@ -17,7 +18,9 @@ from lineal.sweeps.space import Parameter, Point, Space, key
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats, Mask
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 IDLE = 0.5
 NONE = -1.0
@@ -68,7 +71,7 @@ class Column:
     def value(self, cell: float) -> Any:
         if self.count:
             return self.parameter.values[int(cell)]
-        return sampling.value_at(self.parameter, cell)
+        return sampling.value_at(self.parameter, float(cell))
 
     def snap(self, cells: Floats) -> Floats:
         """The cells, each moved to the nearest that is a value's."""

@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dtrtri
 from scipy.optimize import minimize
 
 if TYPE_CHECKING:
-    from lineal.sweeps.arrays import Floats, Ints
+    from lineal.sweeps.encoding import Floats, Ints
 
 ROOT5 = np.sqrt(5.0)
 LEVEL = 1.0  # variance of the process's mean, which is so integrated out

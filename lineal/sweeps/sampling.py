@@ -120,7 +120,7 @@ def _quantile(parameter: Parameter, place: float) -> float:
     if kind.endswith("beta"):
         from scipy.special import betaincinv
 
-        return float(betaincinv(parameter.a, parameter.b, min(max(place, 0.0), 1.0)))
+        return float(betaincinv(parameter.a, parameter.b, min(max(place, _TAIL), 1 - _TAIL)))
     low, high = _scale(parameter)
     number = low * (1 - place) + high * place  # so written, it can't overflow
     return _exp(number) if "log" in kind else number

@@ -9,7 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats, Ints, Mask
+    from lineal.sweeps.encoding import Floats, Ints, Mask
+
 
 _REACH = 8.0  # how many times the better half's range a bad value may lie beyond the median
 

@@ -17,8 +17,7 @@ from lineal.sweeps import history as past
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats
     from lineal.sweeps.history import History
 
 FIRST = 10  # trials that spread out before anything is learnt
