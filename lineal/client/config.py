@@ -198,9 +198,10 @@ class Config(MutableMapping[str, Any]):
         if not self._held:
             return
         held = {name: value for name, value in self._held.items() if only is None or name.split(".")[0] in only}
-        replaced = holding.hold(values, held, self._made)
-        warn_held({name: asked for name, asked in replaced.items() if name not in self._warned}, self._held)
-        self._warned.update(replaced)
+        for name, asked in holding.hold(values, held, self._made).items():
+            if name not in self._warned:
+                self._warned.add(name)
+                _warn_held(name, self._held[name], asked)
 
     def _made(self, value: Any) -> Any:
         return Section(value, self._section_changed) if isinstance(value, dict) else value
@@ -228,11 +229,10 @@ class Config(MutableMapping[str, Any]):
         return {key: self._made(item) for key, item in values.items()}
 
 
-def warn_held(replaced: Mapping[str, Any], held: Mapping[str, Any]) -> None:
-    """Says that values that a sweep chose stay; `replaced` has what was asked for instead."""
-    if replaced:
-        told = (f"{name} is {str(held[name])[:80]}, not {str(asked)[:80]}" for name, asked in replaced.items())
-        logging.getLogger("lineal").warning("what the sweep chose stays: %s", "; ".join(told))
+def _warn_held(name: str, value: Any, asked: Any) -> None:
+    """Says that a value that a sweep chose stays."""
+    texts_ = (str(one)[:80] for one in (value, asked))
+    logging.getLogger("lineal").warning("config %r is the sweep's, %s; %s is left out", name[:80], *texts_)
 
 
 def _nowhere(_now: Callable[[], Mapping[str, Any]]) -> None:

@@ -110,7 +110,10 @@ def _watch_exceptions() -> None:
     def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
         global _how, _interrupted
         _how, _interrupted = of(exc), isinstance(exc, KeyboardInterrupt)
-        before(kind, exc, trace)
+        if isinstance(exc, RunStopped):
+            print(exc, file=sys.stderr)  # noqa: T201 - it was asked for, and is no fault to look for in the program
+        else:
+            before(kind, exc, trace)
 
     sys.excepthook = hook
 

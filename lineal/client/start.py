@@ -91,7 +91,7 @@ def init(
         _tell_left_out(mine, run_id=id, resume=resume, resume_from=resume_from, project=project, entity=entity)
         project, entity, url = mine.project or project, mine.entity, mine.url or url
         run_id, resume, resume_from, name = mine.run_id, "allow", None, name or f"trial-{mine.number}"
-        configs.warn_held(held.hold(values, mine.params), mine.params)
+        held.hold(values, mine.params)  # what the script has for them are its defaults for when it runs alone
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
     if conn.settings.mode == "disabled":
         _finish_previous(reinit)

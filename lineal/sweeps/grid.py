@@ -16,7 +16,7 @@ from lineal.sweeps.multiples import multiples
 from lineal.sweeps.space import Parameter, Point, Space
 
 _MAX_COMBINATIONS = 10_000  # of what others depend on, in parameters that hang together
-_MAX_CELLS = 100_000  # times these parameters: all are gone through for every point
+_MAX_LOOKS = 200_000  # times the values that conditions look for: all are gone through for every point
 
 
 def size(space: Space) -> int:
@@ -85,16 +85,17 @@ def _branches(space: Space, group: Sequence[Parameter]) -> list[tuple[Point, int
     deciding = {other for parameter in group for other in parameter.when}
     first = [parameter for parameter in group if parameter.name in deciding]
     others = [parameter for parameter in group if parameter.name not in deciding]
+    looks = sum(1 + sum(map(len, parameter.when.values())) for parameter in group)
     branches: list[dict[str, Any]] = [{}]
     for parameter in first:
         ways = [_ways(parameter) if space.active(parameter, branch) else 1 for branch in branches]
-        _refuse_many(sum(ways), len(group), first)
+        _refuse_many(sum(ways), looks, first)
         branches = [each for branch in branches for each in _with(space, parameter, branch)]
     return [(each, math.prod(_ways(other) for other in others if space.active(other, each))) for each in branches]
 
 
-def _refuse_many(combinations: int, parameters: int, first: Sequence[Parameter]) -> None:
-    if combinations > _MAX_COMBINATIONS or combinations * parameters > _MAX_CELLS:
+def _refuse_many(combinations: int, looks: int, first: Sequence[Parameter]) -> None:
+    if combinations > _MAX_COMBINATIONS or combinations * looks > _MAX_LOOKS:
         names = ", ".join(parameter.name for parameter in first[:5])
         raise InvalidSweep(
             f"parameters: what others depend on ({names}) has {combinations} combinations, too many for a grid; "

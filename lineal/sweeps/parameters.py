@@ -53,7 +53,8 @@ def parse(raw: Mapping[str, Any]) -> Space:
                 raise InvalidSweep(
                     f"parameters.{above} can't have a value and hold {name} as well; rename one of them"
                 )
-    return Space(_ordered({name: _with_conditions(parameter, found) for name, parameter in found.items()}))
+    own = {name: {key(value): value for value in parameter.values} for name, parameter in found.items()}
+    return Space(_ordered({name: _with_conditions(parameter, found, own) for name, parameter in found.items()}))
 
 
 def _walk(raw: Any, prefix: str, where: str, when: Mapping[str, Any]) -> Iterator[Parameter]:
@@ -210,7 +211,10 @@ def _check_step(parameter: Parameter, at: str) -> None:
 # ---- conditions ----------------------------------------------------------------------------------------------
 
 
-def _with_conditions(parameter: Parameter, known: Mapping[str, Parameter]) -> Parameter:
+def _with_conditions(
+    parameter: Parameter, known: Mapping[str, Parameter], own: Mapping[str, Mapping[Any, Any]]
+) -> Parameter:
+    """The parameter with its conditions checked; `own` has each parameter's values by their keys."""
     at = f"parameters.{parameter.name}.when"
     when: dict[str, tuple[Any, ...]] = {}
     for other, given in parameter.when.items():
@@ -219,11 +223,11 @@ def _with_conditions(parameter: Parameter, known: Mapping[str, Parameter]) -> Pa
         wanted: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
         if not wanted:
             raise InvalidSweep(f"{at}.{other} is empty; list the values with which {parameter.name} is needed")
-        when[other] = tuple(_possible(value, known[other], at) for value in wanted)
+        when[other] = tuple(_possible(value, known[other], own[other], at) for value in wanted)
     return replace(parameter, when=when)
 
 
-def _possible(value: Any, other: Parameter, at: str) -> Any:
+def _possible(value: Any, other: Parameter, own: Mapping[Any, Any], at: str) -> Any:
     """The value as the other parameter has it, since 1.0 and 1 may be meant for the same."""
     if other.distribution not in COUNTABLE:
         raise InvalidSweep(
@@ -235,9 +239,8 @@ def _possible(value: Any, other: Parameter, at: str) -> Any:
             ends = f"whole numbers from {shown(other.low)} to {shown(other.high)}"
             raise InvalidSweep(f"{at}: {shown(value)} is no value of {other.name}, which has {ends}")
         return value
-    for own in other.values:
-        if key(own) == key(value):
-            return own
+    if (mark := key(value)) in own:
+        return own[mark]
     raise InvalidSweep(f"{at}: " + schema.unknown(value, f"{other.name}’s value", map(shown, other.values)))
 
 

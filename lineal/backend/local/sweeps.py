@@ -71,7 +71,7 @@ class LocalSweeps(Sweeps):
             run = self._here.run(session, run_id, needs="read").run
             point = configs.flatten(run.config, config.space)
             if point is None:
-                raise InvalidSweep(f"prior run {run_id} lacks a parameter of the sweep in its config; leave it out")
+                raise InvalidSweep(f"prior run {run_id} has not a value of the space for every parameter of the sweep in its config; leave it out")
             told = joined.measured(config, run.summary)
             found.append({"params": point, "objectives": told["objectives"], "excess": told["excess"]})
         return found
