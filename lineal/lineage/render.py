@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html as markup
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,7 +16,7 @@ from lineal.core.errors import InvalidArgument, MissingDependency, Unavailable
 from lineal.lineage.exchange import from_json, networkx_graph, to_json
 from lineal.lineage.groups import READABLE, grouped
 from lineal.lineage.look import Colour, badges, caption, clean, colour, is_group, subtitle
-from lineal.lineage.model import Graph, Node
+from lineal.lineage.model import Graph, Node, NodeKind
 from lineal.lineage.page import html
 from lineal.lineage.tree import rich_tree, tree
 
@@ -43,6 +43,11 @@ __all__ = [
 _FONT = "Helvetica,Arial,sans-serif"
 _MORE = "The walk stopped at its depth limit; there is more."
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.-")
+_MERMAID_SHAPES: Mapping[NodeKind, tuple[str, str]] = {
+    "version": ("[", "]"),
+    "run": ("([", "])"),
+    "sweep": ("{{", "}}"),
+}
 _GRAPHVIZ_LIBRARY = threading.Lock()  # the C library keeps its state in globals
 
 
@@ -151,9 +156,9 @@ def _graph_look(graph: Graph) -> dict[str, str]:
 
 def _node_look(node: Node) -> dict[str, str]:
     paint = colour(node)
-    style = ["filled"] if node.kind == "version" else ["filled", "rounded"]
+    style = ["filled", "rounded"] if node.kind == "run" else ["filled"]
     return {
-        "shape": "box",
+        "shape": "hexagon" if node.kind == "sweep" else "box",
         "style": ",".join([*style, "dashed"] if node.deleted else style),
         "fillcolor": paint.fill,
         "color": paint.line,
@@ -221,7 +226,8 @@ def _mermaid_shape(node: Node) -> str:
     label = "<br/>".join(parts)
     if is_group(node):
         return f'[["{label}"]]'
-    return f'(["{label}"])' if node.kind == "run" else f'["{label}"]'
+    opened, closed = _MERMAID_SHAPES[node.kind]
+    return f'{opened}"{label}"{closed}'
 
 
 def _mermaid_classes(nodes: Sequence[Node], names: dict[str, str]) -> list[str]:

@@ -121,6 +121,16 @@ def fork_text(run: RunFacts) -> str:
     return f"run {shown(run.parent)} after step {run.parent_step}" if run.parent else ""
 
 
+def trial_text(run: RunFacts) -> str:
+    """Which trial of which sweep the run was; empty where it was none."""
+    if not run.sweep:
+        return ""
+    number = "a trial" if run.trial is None else f"trial {run.trial}"
+    named = run.sweep_name and run.sweep_name != run.sweep
+    name = f"{shown(run.sweep_name)} ({shown(run.sweep)})" if named else shown(run.sweep)
+    return f"{number} of sweep {name}" + ("" if run.sweep_name else ", which is gone")
+
+
 def code_text(run: RunFacts) -> tuple[str, bool]:
     """Where a run's code stands, and whether that explains it: a known commit and nothing uncommitted."""
     where = " on ".join(shown(part) for part in (run.program, run.branch) if part)
