@@ -76,15 +76,15 @@ def advance(progress: Progress, values: Sequence[float], hyperband: Hyperband, g
 
 
 def verdict(hyperband: Hyperband, goal: Goal, mine: Progress, others: Sequence[Progress], since: int) -> str | None:
-    """Why the trial should stop, None if it may go on. It is looked at where it passed a band after `since` iterations.
+    """Why the trial should stop, None if it may go on: it is looked at where it passed a band since.
 
-    `others` are all other trials of the sweep, in any order, those that ended as well.
+    `since`: how many iterations it had before. `others`: all other trials, in any order, those that ended as well.
     """
     all_bands = bands(hyperband)
     for number, band in enumerate(all_bands, 1):
         if since < band <= mine.iterations and (why := _why_not(hyperband, goal, mine, others, band)):
             of = f" of {len(all_bands)}" if hyperband.max_iter is not None else ""
-            return f"hyperband at iteration {mine.iterations} (band {number}{of}: {why})"
+            return f"hyperband at iteration {band} (band {number}{of}: {why})"
     return None
 
 
