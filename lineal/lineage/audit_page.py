@@ -180,7 +180,7 @@ def _run_row(at: int, run: RunFacts, names: Mapping[str, str]) -> str:
     what = [
         f'<span class="name">{_e(run.name or run.id)}</span>',
         _kind(f"run {run.id}, {run.job_type}" if run.job_type else f"run {run.id}"),
-        *([f"is <b>{_e(trial_text(run))}</b>"] if run.sweep else []),
+        *([f"trial {_e(trial_text(run))}"] if run.sweep else []),
         *([f"forks {_e(fork_text(run))}"] if run.parent else []),
         *_ports("reads", run.inputs, names),
         *_ports("makes", run.outputs, names),

@@ -81,10 +81,11 @@ def caption(node: Node, length: int = 46) -> str:
 
 
 def subtitle(node: Node, length: int = 46) -> str:
-    """The line under the caption: a version's type, a run's job type, a sweep's method, and `deleted` if it was."""
+    """The line under the caption: a version's type, a run's job type and trial, a sweep's method, and `deleted`."""
     kind = clean(node.type)
     if node.kind != "version":
-        kind = f"{node.kind} · {kind}" if kind else node.kind
+        trial = clean(f"trial {node.detail['trial']}") if node.kind == "run" and "trial" in node.detail else ""
+        kind = " · ".join(filter(None, [node.kind, kind, trial]))
     text = shorten(kind or "version", length)
     return f"{text} · deleted" if node.deleted else text
 

@@ -1,7 +1,8 @@
 """Pictures of a lineage graph: a tree for the terminal, Graphviz, Mermaid, images, and the interactive page.
 
-Whatever a name contains, it is shown as text: every notation here escapes it in its own way. Pictures of more
-than `groups.READABLE` nodes fold what is alike (see `groups`); `fold=False` draws every node.
+Edges from a sweep to its runs are dashed, since nothing flows there. Whatever a name contains, it is shown as text:
+every notation here escapes it in its own way. Pictures of more than `groups.READABLE` nodes fold what is alike (see
+`groups`); `fold=False` draws every node.
 """
 
 from __future__ import annotations
@@ -127,12 +128,14 @@ def _digraph(graph: Graph, *, fold: bool) -> graphviz.Digraph:
     graph = grouped(graph) if fold else graph
     drawing = graphviz.Digraph("lineage", graph_attr=_graph_look(graph), node_attr=_NODE_LOOK, edge_attr=_EDGE_LOOK)
     names = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
+    sweeps = {node.id for node in graph.nodes if node.kind == "sweep"}
     for node in graph.nodes:
         drawing.node(names[node.id], f"<{_table(node)}>", _attributes=_node_look(node))
     for edge in graph.edges:
         if edge.source in names and edge.target in names:
             label = f"<{_words(edge.role)}>" if clean(edge.role) else None
-            drawing.edge(names[edge.source], names[edge.target], label)
+            look = {"style": "dashed"} if edge.source in sweeps else {}
+            drawing.edge(names[edge.source], names[edge.target], label, _attributes=look)
     return drawing
 
 
@@ -157,8 +160,9 @@ def _graph_look(graph: Graph) -> dict[str, str]:
 def _node_look(node: Node) -> dict[str, str]:
     paint = colour(node)
     style = ["filled", "rounded"] if node.kind == "run" else ["filled"]
+    form = {"shape": "hexagon", "margin": "0,0"} if node.kind == "sweep" else {"shape": "box"}
     return {
-        "shape": "hexagon" if node.kind == "sweep" else "box",
+        **form,
         "style": ",".join([*style, "dashed"] if node.deleted else style),
         "fillcolor": paint.fill,
         "color": paint.line,
@@ -208,12 +212,14 @@ def mermaid(graph: Graph, *, fold: bool = True) -> str:
     """The graph as a Mermaid flowchart, left to right; unusual characters of names are entity codes."""
     graph = grouped(graph) if fold else graph
     names = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
+    sweeps = {node.id for node in graph.nodes if node.kind == "sweep"}
     lines = ["flowchart LR"]
     lines += [f"  {names[node.id]}{_mermaid_shape(node)}" for node in graph.nodes]
     for edge in graph.edges:
         if edge.source in names and edge.target in names:
             label = f'|"{_coded(edge.role)}"|' if clean(edge.role) else ""
-            lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
+            arrow = "-.->" if edge.source in sweeps else "-->"
+            lines.append(f"  {names[edge.source]} {arrow}{label} {names[edge.target]}")
     if graph.truncated:
         lines.append(f"  %% {_MORE}")
     return "\n".join([*lines, *_mermaid_classes(graph.nodes, names)]) + "\n"

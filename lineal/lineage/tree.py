@@ -87,6 +87,8 @@ def _steps(graph: Graph, *, up: bool) -> dict[str, list[tuple[Node, str]]]:
         here, there = (edge.target, edge.source) if up else (edge.source, edge.target)
         if there in nodes:
             steps[here].append((nodes[there], edge.role))
+    for sweep in (node.id for node in graph.nodes if node.kind == "sweep" and not up):
+        steps[sweep].sort(key=lambda step: number if isinstance(number := step[0].detail.get("trial"), int) else -1)
     root = _root(graph)
     return _through_runs(steps, graph, root) if up and root and root.kind == "sweep" else steps
 

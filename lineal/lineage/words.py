@@ -122,13 +122,12 @@ def fork_text(run: RunFacts) -> str:
 
 
 def trial_text(run: RunFacts) -> str:
-    """Which trial of which sweep the run was; empty where it was none."""
+    """Which trial of which sweep the run was: `5 of sweep digits-lr (s1)`; empty where it was none."""
     if not run.sweep:
         return ""
-    number = "a trial" if run.trial is None else f"trial {run.trial}"
     named = run.sweep_name and run.sweep_name != run.sweep
     name = f"{shown(run.sweep_name)} ({shown(run.sweep)})" if named else shown(run.sweep)
-    return f"{number} of sweep {name}" + ("" if run.sweep_name else ", which is gone")
+    return f"{run.trial} of sweep {name}" + ("" if run.sweep_name else ", which is gone")
 
 
 def code_text(run: RunFacts) -> tuple[str, bool]:
@@ -149,7 +148,7 @@ def made_text(version: VersionFacts, runs: Mapping[str, RunFacts]) -> str:
         return f"{when}; no run made it"
     run = runs.get(version.made_by)
     name = f"{shown(run.name)} ({shown(run.id)})" if run else shown(version.made_by)
-    return f"{when}, in run {name}"
+    return f"{when}, in run {name}" + (f", trial {trial_text(run)}" if run and run.sweep else "")
 
 
 def verification_text(found: Verification) -> str:

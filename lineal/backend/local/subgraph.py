@@ -232,7 +232,7 @@ def _version_node(version: Version, depth: int, focus: bool) -> Node:
 
 def _run_node(run: Run, depth: int, focus: bool) -> Node:
     detail: dict[str, Any] = {"run": run.path, "state": run.state, "by": f"{run.user}@{run.host}"}
-    if run.sweep:
+    if run.trial is not None:
         detail |= {"sweep": run.sweep, "trial": run.trial}
     if run.code.get("commit"):
         detail["commit"] = str(run.code["commit"]) + (" (dirty)" if run.code.get("dirty") else "")
