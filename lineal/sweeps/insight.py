@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lineal.sweeps.model import Insight, Trial, Weight
-from lineal.sweeps.space import Parameter
+from lineal.sweeps.space import Parameter, key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,9 +85,7 @@ def _weights(trials: Sequence[Trial], config: SweepConfig) -> tuple[Weight, ...]
     trials = trials[-_MOST:]
     target = _ranks(np.array([each.values[config.objectives[0].name] for each in trials]))
     columns = [_columns(parameter, trials) for parameter in parameters]
-    forest = RandomForestRegressor(
-        _TREES, max_features=1 / 3, min_samples_leaf=2, random_state=config.seed % (1 << 32)
-    )
+    forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=config.seed % (1 << 32))
     forest.fit(np.column_stack([column for own in columns for column in own]), target)
     owners = np.repeat(np.arange(len(columns)), [len(own) for own in columns])
     shares = np.bincount(owners, weights=forest.feature_importances_, minlength=len(columns))
@@ -111,10 +109,9 @@ def _columns(parameter: Parameter, trials: Sequence[Trial]) -> list[Column]:
     import numpy as np
 
     if not _ordered(parameter):
-        given = [trial.params.get(parameter.name) for trial in trials]
-        return [np.array([float(value == own) for value in given]) for own in parameter.values if own in given] or [
-            np.zeros(len(trials))
-        ]
+        given = [key(trial.params[parameter.name]) if parameter.name in trial.params else None for trial in trials]
+        occurring = dict.fromkeys(mark for mark in given if mark is not None)
+        return [np.array([float(mark == own) for mark in given]) for own in occurring] or [np.zeros(len(trials))]
     column = np.array([trial.params.get(parameter.name, math.nan) for trial in trials], dtype=float)
     known = column[np.isfinite(column)]
     return [np.where(np.isfinite(column), column, np.median(known) if len(known) else 0.0)]

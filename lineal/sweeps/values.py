@@ -15,7 +15,7 @@ _SUMMED_UP = ("min", "max", "mean", "first", "last", "best")  # what `define_met
 
 
 def value_of(summary: Mapping[str, Any], name: str) -> float:
-    """The metric's number in a run's summary; dots lead into mappings. Raises invalid.metric, which says what is wrong.
+    """The metric's number in a run's summary; dots lead into mappings. Raises invalid.metric, which says why.
 
     The summary may be one that is stored, in which NaN stands as a mapping. Where `define_metric` summed the metric
     up in one way, that is the number.
