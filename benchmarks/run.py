@@ -32,12 +32,16 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Workload:
-    """A script of `workloads/`, in one of its forms, and who takes part; `seeded`: a process of its own fills stores."""
+    """A script of `workloads/`, in one of its forms, and who takes part.
+
+    `seeded`: a process of its own fills stores. `once`: what it finds is the same each time, so it is run once.
+    """
 
     script: str
     systems: tuple[str, ...] = ()
     form: str = ""
     seeded: bool = False
+    once: bool = False
 
 
 WORKLOADS = {
@@ -57,6 +61,11 @@ WORKLOADS = {
     "server-start": Workload("workloads/server_start.py", ("mlflow",)),
     "http-load": Workload("workloads/http_load.py"),
     "lineage": Workload("workloads/lineage.py", ("mlmd",), seeded=True),
+    "sweeps": Workload("workloads/trials.py", ("optuna", "skopt", "sweeps"), form="alone", once=True),
+    "sweeps-four": Workload("workloads/trials.py", ("optuna", "sweeps"), form="four", once=True),
+    "sweeps-tables": Workload("workloads/trials.py", ("optuna", "skopt", "sweeps"), form="tables", once=True),
+    "sweeps-time": Workload("workloads/suggestion.py", ("optuna", "skopt", "sweeps")),
+    "sweeps-stop": Workload("workloads/hyperband.py", ("optuna", "sweeps"), once=True),
 }
 
 
@@ -141,7 +150,7 @@ def _measure(asked: Asked, installed: dict[str, Installed]) -> tuple[list[dict[s
 
 def _cells(asked: Asked, installed: dict[str, Installed]) -> Iterator[tuple[int, str, Installed]]:
     for name in asked.only:
-        for run in range(asked.runs):
+        for run in range(1 if WORKLOADS[name].once else asked.runs):
             for system in ("lineal", *WORKLOADS[name].systems):
                 if system in installed:
                     yield run, name, installed[system]
