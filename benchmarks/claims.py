@@ -121,8 +121,9 @@ ALSO = {
     "sweeps.suggest.100.tpe": "after 100",
     "sweeps.suggest.300.tpe": "after 300",
     "sweeps.stop.all": "learning curves, all to the end: iterations",
-    "sweeps.stop.halving": "with successive halving by arrival",
 }
+
+THEIRS = {"sweeps.stop.halving": "the same by optuna's other pruner"}  # which only peers have
 
 LIMITS = {
     "limits.hash": "sha256 of the 2 GiB file",

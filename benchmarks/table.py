@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from claims import ALSO, CLAIMS, LIMITS, MOST_MEMORY_MB, Claim, fact
+from claims import ALSO, CLAIMS, LIMITS, MOST_MEMORY_MB, THEIRS, Claim, fact
 
 Row = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def _reached(bounds: Sequence[tuple[float | None, float]]) -> str:
 
 
 def _everything(results: Results) -> str:
-    works = {claim.work: claim.title for claim in CLAIMS} | ALSO
+    works = {claim.work: claim.title for claim in CLAIMS} | ALSO | THEIRS
     systems = [name for name in results.titles if any(results.spread(work, name) for work in works)]
     rows = [[work, *(results.spread(work, name) for name in systems)] for work in sorted(works) if results.has(work)]
     return _table(("every median", *(results.titles[name] for name in systems)), rows)

@@ -1,4 +1,4 @@
-"""How many iterations hyperband saves: 60 synthetic learning curves of 81 iterations, four at a time, for 20 seeds.
+"""How many iterations hyperband saves: 40 synthetic learning curves of 81 iterations, four at a time, for 20 seeds.
 
 All systems have the same curves; they only say which of them end early. `worse` is 1 where the best value found is
 not the one that is found when all go on to the end.
@@ -13,7 +13,7 @@ from typing import Any
 import cell
 import trials
 
-_ETA, _FIRST, _AT_ONCE = 3, 3, 4
+_ETA, _FIRST, _AT_ONCE = 3, 9, 4
 
 Curve = list[float]
 
@@ -118,7 +118,7 @@ def main() -> None:
     """A measurement for each seed: the iterations, and whether something was lost."""
     here = cell.parse()
     trials.single_thread()
-    count, length = here.choose(full=60, quick=9), here.choose(full=81, quick=9)
+    count, length = here.choose(full=40, quick=9), here.choose(full=81, quick=27)
     for kind, make in ADAPTERS[here.system].items():
         for seed in range(here.choose(full=20, quick=2)):
             made = curves(random.Random(seed), count, length)

@@ -47,7 +47,7 @@ def main() -> None:
     for name in names:
         problem(here, name)  # trains the tables before they are asked by all
     seeds, trials = here.choose(full=20, quick=1), here.choose(full=30, quick=12)
-    kinds = searchers.SEARCHERS[here.system]
+    kinds = [kind for kind in searchers.SEARCHERS[here.system] if here.form != "four" or kind != ".random"]
     jobs = [Job(name, kind, seed, trials) for name in names for kind in kinds for seed in range(seeds)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for job, found in zip(jobs, pool.map(run, [here] * len(jobs), jobs), strict=True):
