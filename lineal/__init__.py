@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lineal.client import plots as plot
+    from lineal.client.agent import agent
     from lineal.client.alerts import AlertLevel
     from lineal.client.artifact import Artifact
     from lineal.client.config import Config
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from lineal.client.serving import download
     from lineal.client.start import init
     from lineal.client.summary import Summary
+    from lineal.client.sweep import sweep
     from lineal.core import errors
 
     run: Run | None
@@ -74,6 +76,7 @@ _FROM = {
     "Settings": "options",
     "Table": "media.table",
     "Video": "media.video",
+    "agent": "agent",
     "alert": "current",
     "define_metric": "current",
     "download": "serving",
@@ -85,6 +88,7 @@ _FROM = {
     "log_code": "current",
     "login": "current",
     "save": "current",
+    "sweep": "sweep",
     "unwatch": "current",
     "use_artifact": "current",
     "watch": "current",
@@ -108,6 +112,7 @@ __all__ = [
     "Settings",
     "Table",
     "Video",
+    "agent",
     "alert",
     "config",
     "define_metric",
@@ -124,6 +129,7 @@ __all__ = [
     "run",
     "save",
     "summary",
+    "sweep",
     "unwatch",
     "use_artifact",
     "watch",

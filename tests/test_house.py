@@ -27,13 +27,19 @@ MAX_LINES = 450
 ELSEWHERE = {
     "api/worker": "journeys/test_server.py",  # processes: started, killed and stopped there
     "backend/local/": "contract/",  # one suite that every backend obeys, by noun
+    "core/error.py": "core/test_errors.py",
     "backend/port.py": "test_house.py",  # declarations only: what they promise is tested where they are kept
     "backend/port_access.py": "test_house.py",
     "backend/port_runs.py": "test_house.py",
+    "backend/port_sweeps.py": "test_house.py",
     "backend/operation.py": "test_house.py",
     "access/": "contract/test_access.py",  # what its own tests leave out
     "registry/": "contract/test_artifacts.py",  # functions on a session that only the use cases call
     "tracking/": "contract/test_runs.py",
+    "sweeps/sweeps.py": "contract/test_sweeps.py",
+    "sweeps/trials.py": "contract/test_sweeps.py",
+    "sweeps/agents.py": "contract/test_sweeps.py",
+    "sweeps/model.py": "contract/test_sweeps.py",  # records, filled and answered there
     "lineage/edges.py": "contract/test_lineage.py",
     "lineage/walks.py": "contract/test_lineage.py",
     "lineage/model.py": "lineage/test_exchange.py",  # records, made and read back there

@@ -38,7 +38,7 @@ class Sweeps:
         raise NotImplementedError
 
     @operation("GET", "/sweeps", needs="read", cursor=lambda sweep: sweep.id)
-    def list(self, *, project: str | None = None, limit: int | None = None, after: str | None = None) -> list[Sweep]:
+    def list(self, *, project: str | None = None, limit: int | None = None, after: str | None = None) -> Sequence[Sweep]:
         """The sweeps, newest first; at most `limit`, behind the sweep `after`."""
         raise NotImplementedError
 
@@ -56,7 +56,7 @@ class Sweeps:
         raise NotImplementedError
 
     @operation("GET", "/sweeps/{sweep_id}/trials", needs="read", cursor=lambda trial: str(trial.number))
-    def list_trials(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> list[Trial]:
+    def list_trials(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Trial]:
         """The trials by number; at most `limit`, behind the number `after`."""
         raise NotImplementedError
 
@@ -87,7 +87,7 @@ class Sweeps:
         raise NotImplementedError
 
     @operation("GET", "/sweeps/{sweep_id}/agents", needs="read", cursor=lambda agent: agent.id)
-    def list_agents(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> list[Agent]:
+    def list_agents(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Agent]:
         """The agents that ever took part, oldest first; at most `limit`, behind the agent `after`."""
         raise NotImplementedError
 

@@ -37,6 +37,8 @@ _COMMANDS = {
     "unlink": "aliases",
     "runs": "runs",
     "run": "run",
+    "sweep": "sweeps",
+    "agent": "sweeps",
     "reproduce": "reproduce",
     "sync": "sync",
     "lock": "lock",

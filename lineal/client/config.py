@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, MutableMapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lineal.client import held as holding
 from lineal.core.errors import ConfigChanged, InvalidArgument
 from lineal.core.metadata import check_metadata, restored
 from lineal.core.names import texts
@@ -95,19 +97,34 @@ class Section(dict[str, Any]):
 class Config(MutableMapping[str, Any]):
     """The run's settings, as items and as attributes; every change is recorded.
 
-    A key that has a value keeps it, unless `update(..., allow_val_change=True)` says otherwise.
+    A key that has a value keeps it, unless `update(..., allow_val_change=True)` says otherwise. What a sweep chose
+    stays as it is in any case, with a warning.
     """
 
-    def __init__(self, values: Mapping[str, Any], record: Callable[[Callable[[], dict[str, Any]]], None]) -> None:
-        """`record` is given what tells the values at any later time; it refuses a change by raising."""
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        record: Callable[[Callable[[], dict[str, Any]]], None],
+        *,
+        held: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`record` is given what tells the values at any later time; it refuses a change by raising.
+
+        `held` are those that stay as they are, by dotted name.
+        """
         own = self.__dict__
         own["_record"], own["_values"], own["_lock"] = record, {}, threading.RLock()
-        own["_values"] = self._sections(checked(values))
+        own["_held"], own["_warned"] = held or {}, set()
+        begun = checked(values)
+        holding.hold(begun, own["_held"])
+        own["_values"] = self._sections(begun)
         own["_size"] = len(json.dumps(values))
 
     _values: dict[str, Any]
     _record: Callable[[Callable[[], dict[str, Any]]], None]
     _lock: threading.RLock
+    _held: Mapping[str, Any]
+    _warned: set[str]
     _size: int  # of all that was ever set, as JSON
 
     def __getitem__(self, key: str) -> Any:
@@ -158,8 +175,9 @@ class Config(MutableMapping[str, Any]):
             new = of(other) | new
         given = checked(new)
         with self._lock:
+            self._hold(given, only=given)
             for key, value in given.items():
-                if not allow_val_change and key in self._values and not _same(self._values[key], value):
+                if not allow_val_change and key in self._values and not self._agrees(key, value):
                     raise ConfigChanged(
                         f"config {key!r} is {str(self._values[key])[:80]} already; pass allow_val_change=True to "
                         "config.update to change it"
@@ -170,7 +188,31 @@ class Config(MutableMapping[str, Any]):
         """Sets those keys that have no value yet."""
         self.update({key: value for key, value in of(values).items() if key not in self._values})
 
+    def _agrees(self, key: str, value: Any) -> bool:
+        """Whether the value is the one there is, or differs from it in what nobody but the sweep has set."""
+        before = holding.without(self._values[key], key, self._held)
+        return before is holding.NOTHING or holding.same(before, holding.without(value, key, self._held))
+
+    def _hold(self, values: dict[str, Any], *, only: Container[str] | None = None) -> None:
+        """Puts back what is held (below the keys `only`), and says so the first time."""
+        if not self._held:
+            return
+        held = {name: value for name, value in self._held.items() if only is None or name.split(".")[0] in only}
+        for name, asked in holding.hold(values, held, self._made).items():
+            if name not in self._warned:
+                self._warned.add(name)
+                _warn_held(name, self._held[name], asked)
+
+    def _made(self, value: Any) -> Any:
+        return Section(value, self._section_changed) if isinstance(value, dict) else value
+
+    def _section_changed(self) -> None:
+        self._hold(self._values)
+        checked(self._values)
+        self._record(self.as_dict)
+
     def _become(self, values: dict[str, Any], added: int = 0) -> None:
+        self._hold(values)
         size = self._size + added
         if size > MAX_BYTES:  # perhaps: what was replaced is counted too
             checked(values)
@@ -184,11 +226,13 @@ class Config(MutableMapping[str, Any]):
         self.__dict__["_size"] = size
 
     def _sections(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        def record() -> None:
-            checked(self._values)
-            self._record(self.as_dict)
+        return {key: self._made(item) for key, item in values.items()}
 
-        return {key: Section(item, record) if isinstance(item, dict) else item for key, item in values.items()}
+
+def _warn_held(name: str, value: Any, asked: Any) -> None:
+    """Says that a value that a sweep chose stays."""
+    texts_ = (str(one)[:80] for one in (value, asked))
+    logging.getLogger("lineal").warning("config %r is the sweep's, %s; %s is left out", name[:80], *texts_)
 
 
 def _nowhere(_now: Callable[[], Mapping[str, Any]]) -> None:
@@ -285,7 +329,3 @@ def _unwrapped(value: Any) -> Any:
     if isinstance(value, Mapping) and "value" in value and set(value) <= {"value", "desc"}:
         return value["value"]
     return value
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) or (str(one) == str(other) == "nan")

@@ -14,6 +14,7 @@ from lineal.core.settings import Settings
 from lineal.storage.cache import Cache
 from lineal.storage.manifest import Entry
 from lineal.storage.pull import Mode, pull
+from lineal.sweeps.model import Sweep
 from lineal.tracking.model import Run
 
 
@@ -42,6 +43,13 @@ class Connection:
         """The address of the run's page; None where no server shows it."""
         url = self.settings.url
         return f"{url.rstrip('/')}/{run.entity}/{run.project}/runs/{run.id}" if url.startswith("http") else None
+
+    def page_of_sweep(self, sweep: Sweep) -> str | None:
+        """The address of the sweep's page; None where no server shows it."""
+        url = self.settings.url
+        return (
+            f"{url.rstrip('/')}/{sweep.entity}/{sweep.project}/sweeps/{sweep.id}" if url.startswith("http") else None
+        )
 
     def close(self) -> None:
         """Frees what it holds open; it can't be used afterwards."""

@@ -58,6 +58,11 @@ def _of_exit(code: Any) -> End:
     )
 
 
+def signalled() -> bool:
+    """Whether the process was asked to end (SIGTERM), and unwinds."""
+    return _signalled
+
+
 def watch(end_all: Callable[[End], None]) -> None:
     """Has `end_all` called when the process ends, with how it does. Only the first call counts."""
     global _watching, _hooked  # noqa: PLW0603 - a process ends once
@@ -105,7 +110,10 @@ def _watch_exceptions() -> None:
     def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
         global _how, _interrupted
         _how, _interrupted = of(exc), isinstance(exc, KeyboardInterrupt)
-        before(kind, exc, trace)
+        if isinstance(exc, RunStopped):
+            print(exc, file=sys.stderr)  # noqa: T201 - it was asked for, and is no fault to look for in the program
+        else:
+            before(kind, exc, trace)
 
     sys.excepthook = hook
 

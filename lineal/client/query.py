@@ -1,9 +1,9 @@
-"""Reading back: `Api` finds artifacts, collections, types, runs and projects."""
+"""Reading back: `Api` finds artifacts, collections, types, runs, sweeps and projects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineal.client.artifact import Artifact
 from lineal.client.connection import Connection, connection
@@ -16,6 +16,9 @@ from lineal.core.names import check_name
 from lineal.registry.model import Collection
 from lineal.tracking import filter_text
 from lineal.tracking.filters import parse, parse_order
+
+if TYPE_CHECKING:
+    from lineal.client.sweep import SweepView
 
 
 class Api:
@@ -109,6 +112,22 @@ class Api:
         """The projects that have runs or collections, by name."""
         entity = entity or self._connection.settings.entity
         return [Project(self, entity, name) for name in self._connection.backend.runs.list_projects(entity=entity)]
+
+    # ---- sweeps ------------------------------------------------------------------------------------------------
+
+    def sweep(self, path: str) -> SweepView:
+        """The sweep that `[[entity/]project/]id` names. Raises not_found.sweep."""
+        from lineal.client.sweep import SweepView, find
+
+        return SweepView(find(self._connection, path), self._connection)
+
+    def sweeps(self, project: str | None = None) -> list[SweepView]:
+        """The sweeps of the project (default: the one in force, else of all), newest first."""
+        from lineal.client.sweep import SweepView
+
+        _, place = self._place(project)
+        found = self._connection.backend.sweeps.list(project=place)
+        return [SweepView(record, self._connection) for record in found]
 
     def _place(self, path: str | None) -> tuple[str, str | None]:
         """The entity and project that the path names, the settings standing in."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from lineal.client import config as configs
-from lineal.client import current, ending, options
+from lineal.client import current, ending, held, options, trial
 from lineal.client.begin import Beginning, Point, begin
 from lineal.client.config import Config
 from lineal.client.connection import Connection, connection
@@ -26,6 +26,7 @@ from lineal.client.recording import record_surroundings
 from lineal.client.run import Run
 from lineal.client.run_name import new_name
 from lineal.client.summary import Summary
+from lineal.client.trial import Assigned
 from lineal.core import clock
 from lineal.core.errors import InvalidArgument
 from lineal.core.metadata import check_metadata, check_text, restored
@@ -68,6 +69,8 @@ def init(
     `resume` goes on with the run `id`; `resume_from="id?_step=N"` goes back in it, `fork_from` starts a new run with
     another's history. `mode` is online, offline or disabled. `url` names the store (default: the setting). Raises
     invalid.*, conflict.run_exists, not_found.run, unavailable.*.
+
+    Inside a trial of a sweep the trial says where the run belongs, which id it has, and the values that are searched.
     """
     if ignored:
         _log.warning("init takes no %s; it is left out", ", ".join(sorted(ascii(key)[:40] for key in ignored)))
@@ -83,16 +86,22 @@ def init(
     given = configs.of(config, config_include_keys, config_exclude_keys)
     values = check_metadata(given, "config", finite=False, max_bytes=configs.MAX_BYTES)
     mode = mode or (switches.mode if switches.mode != "shared" else None)
+    run_id = id
+    if (mine := trial.find()) is not None:
+        _tell_left_out(mine, run_id=id, resume=resume, resume_from=resume_from, project=project, entity=entity)
+        project, entity, url = mine.project or project, mine.entity, mine.url or url
+        run_id, resume, resume_from, name = mine.run_id, "allow", None, name or f"trial-{mine.number}"
+        held.hold(values, mine.params)  # what the script has for them are its defaults for when it runs alone
     conn = connection(project=project, entity=entity, url=url, mode=mode, runs_dir=dir)
     if conn.settings.mode == "disabled":
         _finish_previous(reinit)
-        return current.enter(DisabledRun(id or clock.new_run_id(), name or "", conn, restored(values)))
+        return current.enter(DisabledRun(run_id or clock.new_run_id(), name or "", conn, restored(values)))
     given_point = resume_from or fork_from
     point = parse_point(given_point) if given_point else None
     asked = Beginning(
         writer=clock.new_run_id(),
-        run_id=_id(conn, id, resume, point if resume_from else None),
-        resume=_resume(id, resume, switches, rewound=bool(resume_from)),
+        run_id=_id(conn, run_id, resume, point if resume_from else None),
+        resume=_resume(run_id, resume, switches, rewound=bool(resume_from)),
         facts={
             "project": conn.settings.project,
             "name": _text(name, "name") or ("" if resume or resume_from else new_name()),
@@ -101,20 +110,30 @@ def init(
             "tags": [*(_text(tag, "a tag") for tag in texts(tags or (), what="tags")), *_own_tags()],
             "notes": _text(notes, "notes"),
             "config": values,
+            **({"sweep": mine.sweep} if mine is not None else {}),
         },
         code=_code(switches),
         rewind=point if resume_from else None,
         fork=point if fork_from else None,
     )
     _finish_previous(reinit)
-    if id is not None or resume or resume_from:
+    if run_id is not None or resume or resume_from:
         current.send_left(conn, asked.run_id)
-    run = _start(conn, asked, switches)
+    run = _start(conn, asked, switches, mine)
+    if mine is not None:
+        trial.begun(mine, run)
     ending.watch(current.end_all)
     current.enter(run)
     if switches.code or switches.code_dir is not None:
         run.log_code(switches.code_dir)
     return run
+
+
+def _tell_left_out(mine: Assigned, **given: Any) -> None:
+    """Warns of what was asked for that the trial decides."""
+    told = [key for key, value in given.items() if value and value != getattr(mine, key, None)]
+    if told:
+        _log.warning("this is trial %d of sweep %s, which says its %s", mine.number, mine.sweep, ", ".join(told))
 
 
 def _finish_previous(reinit: Any) -> None:
@@ -177,7 +196,7 @@ def _resume(id: str | None, resume: Any, switches: Settings, *, rewound: bool) -
     return found
 
 
-def _start(conn: Connection, asked: Beginning, switches: Settings) -> Run:
+def _start(conn: Connection, asked: Beginning, switches: Settings, mine: Assigned | None) -> Run:
     offline = conn.settings.mode == "offline"
     shared = switches.mode == "shared"
     writer, begun_at = asked.writer, clock.now()
@@ -210,7 +229,7 @@ def _start(conn: Connection, asked: Beginning, switches: Settings) -> Run:
         run._check_open()
         outbox.change(config=now)
 
-    config = Config(record.config, keep)
+    config = Config(record.config, keep, held=mine.params if mine is not None else None)
     run = Run(record, conn, outbox, files, (config, summary, metrics), offline=offline, primary=switches.primary)
     outbox.when_stopped = run._stopped
     record_surroundings(run, switches)

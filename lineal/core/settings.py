@@ -236,6 +236,12 @@ def environment_like(patterns: Iterable[str]) -> dict[str, str]:
     }
 
 
+def forget(names: Iterable[str]) -> None:
+    """Takes the variables out of the process's environment: what it starts from now on doesn't get them."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
 def alert_urls() -> tuple[str, ...]:
     """The channels of alerts, as Apprise URLs: those of LINEAL_ALERTS if it is set, else of `alerts.txt`.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from lineal.core.errors import InvalidArgument
 from lineal.db.schema import sweep_agents
 from lineal.db.session import Session, insert_new
 from lineal.sweeps.model import Agent
@@ -33,7 +34,10 @@ def list_page(session: Session, sweep_id: int, *, limit: int | None, after: str 
     wanted = select(sweep_agents).where(sweep_agents.c.sweep_id == sweep_id).order_by(sweep_agents.c.id).limit(limit)
     if after is not None:
         mine = (sweep_agents.c.sweep_id == sweep_id) & (sweep_agents.c.agent == after)
-        wanted = wanted.where(sweep_agents.c.id > select(sweep_agents.c.id).where(mine).scalar_subquery())
+        last = session.scalar(select(sweep_agents.c.id).where(mine))
+        if last is None:
+            raise InvalidArgument(f"{ascii(after)[:80]} is no agent of the sweep")
+        wanted = wanted.where(sweep_agents.c.id > last)
     return [_agent(row) for row in session.execute(wanted)]
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lineal.core.errors import InvalidMetadata, InvalidSweep
 from lineal.core.metadata import check_metadata
-from lineal.sweeps import grid
+from lineal.sweeps import grid, sampling
 from lineal.sweeps.model import Goal, Method
 from lineal.sweeps.search import Plan
-from lineal.sweeps.space import Parameter, Space, active
+from lineal.sweeps.space import Parameter, Space, key
 from lineal.sweeps.stopping import Hyperband, bands
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def flatten(config: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
     """
     point: dict[str, Any] = {}
     for parameter in space.parameters:
-        if not active(parameter, point):
+        if not space.active(parameter, point):
             continue
         if parameter.distribution == "constant":
             point[parameter.name] = parameter.values[0]
@@ -274,23 +274,10 @@ def _fitting(value: Any, parameter: Parameter) -> list[Any]:
     """The value as the parameter has it, or nothing where it has no such value."""
     kind = parameter.distribution
     if kind == "categorical":
-        return [own for own in parameter.values if own == value and isinstance(own, bool) == isinstance(value, bool)]
+        return [own for own in parameter.values if key(own) == key(value)]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return []
-    low, high = _ends(parameter)
     if kind == "int_uniform":
-        return [int(value)] if value == int(value) and low <= value <= high else []
+        return [int(value)] if value == int(value) and parameter.low <= value <= parameter.high else []
     slack = parameter.q if kind.startswith("q_") else 1e-9 * abs(value)  # both round
-    return [value] if low - slack <= value <= high + slack else []
-
-
-def _ends(parameter: Parameter) -> tuple[float, float]:
-    """Between which numbers the parameter's values lie."""
-    kind = parameter.distribution
-    if "uniform" in kind:
-        if "log" in kind and not kind.endswith("_values"):
-            return math.exp(parameter.low), math.exp(parameter.high)
-        return parameter.low, parameter.high
-    if "beta" in kind:
-        return 0.0, 1.0
-    return (math.ulp(0.0), math.inf) if "log" in kind else (-math.inf, math.inf)
+    return [value] if abs(sampling.tidy(parameter, value) - value) <= slack else []

@@ -13,15 +13,15 @@ from typing import Any
 
 from lineal.core.errors import InvalidSweep
 from lineal.sweeps.multiples import multiples
-from lineal.sweeps.space import Parameter, Point, Space, active
+from lineal.sweeps.space import Parameter, Point, Space
 
 _MAX_COMBINATIONS = 10_000  # of what others depend on, in parameters that hang together
-_MAX_CELLS = 100_000  # times these parameters: all are gone through for every point
+_MAX_LOOKS = 200_000  # times the values that conditions look for: all are gone through for every point
 
 
 def size(space: Space) -> int:
     """How many points the space has. Raises invalid.sweep if they can't be counted."""
-    return math.prod(sum(count for _, count in _branches(group)) for group in _groups(space))
+    return math.prod(sum(count for _, count in _branches(space, group)) for group in _groups(space))
 
 
 def point(space: Space, index: int) -> dict[str, Any]:
@@ -29,9 +29,9 @@ def point(space: Space, index: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     rest = index
     for group in reversed(_groups(space)):
-        branches = _branches(group)
+        branches = _branches(space, group)
         rest, place = divmod(rest, sum(count for _, count in branches))
-        found |= _within(group, branches, place)
+        found |= _within(space, group, branches, place)
     if rest:
         raise InvalidSweep(f"the grid has {size(space)} points, so there is none with number {index}")
     return {each.name: found[each.name] for each in space.parameters if each.name in found}
@@ -80,21 +80,22 @@ def _groups(space: Space) -> list[list[Parameter]]:
     return list(groups.values())
 
 
-def _branches(group: Sequence[Parameter]) -> list[tuple[Point, int]]:
+def _branches(space: Space, group: Sequence[Parameter]) -> list[tuple[Point, int]]:
     """What those may be that others in the group depend on, each time with the number of points that have it so."""
     deciding = {other for parameter in group for other in parameter.when}
     first = [parameter for parameter in group if parameter.name in deciding]
     others = [parameter for parameter in group if parameter.name not in deciding]
+    looks = sum(1 + sum(map(len, parameter.when.values())) for parameter in group)
     branches: list[dict[str, Any]] = [{}]
     for parameter in first:
-        ways = [_ways(parameter) if active(parameter, branch) else 1 for branch in branches]
-        _refuse_many(sum(ways), len(group), first)
-        branches = [each for branch in branches for each in _with(parameter, branch)]
-    return [(each, math.prod(_ways(other) for other in others if active(other, each))) for each in branches]
+        ways = [_ways(parameter) if space.active(parameter, branch) else 1 for branch in branches]
+        _refuse_many(sum(ways), looks, first)
+        branches = [each for branch in branches for each in _with(space, parameter, branch)]
+    return [(each, math.prod(_ways(other) for other in others if space.active(other, each))) for each in branches]
 
 
-def _refuse_many(combinations: int, parameters: int, first: Sequence[Parameter]) -> None:
-    if combinations > _MAX_COMBINATIONS or combinations * parameters > _MAX_CELLS:
+def _refuse_many(combinations: int, looks: int, first: Sequence[Parameter]) -> None:
+    if combinations > _MAX_COMBINATIONS or combinations * looks > _MAX_LOOKS:
         names = ", ".join(parameter.name for parameter in first[:5])
         raise InvalidSweep(
             f"parameters: what others depend on ({names}) has {combinations} combinations, too many for a grid; "
@@ -102,13 +103,15 @@ def _refuse_many(combinations: int, parameters: int, first: Sequence[Parameter])
         )
 
 
-def _with(parameter: Parameter, branch: dict[str, Any]) -> list[dict[str, Any]]:
-    if not active(parameter, branch):
+def _with(space: Space, parameter: Parameter, branch: dict[str, Any]) -> list[dict[str, Any]]:
+    if not space.active(parameter, branch):
         return [branch]
     return [{**branch, parameter.name: _value(parameter, place)} for place in range(_ways(parameter))]
 
 
-def _within(group: Sequence[Parameter], branches: Sequence[tuple[Point, int]], place: int) -> dict[str, Any]:
+def _within(
+    space: Space, group: Sequence[Parameter], branches: Sequence[tuple[Point, int]], place: int
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for branch, count in branches:
         if place < count:
@@ -116,7 +119,7 @@ def _within(group: Sequence[Parameter], branches: Sequence[tuple[Point, int]], p
             break
         place -= count
     for parameter in reversed(group):
-        if parameter.name not in found and active(parameter, found):
+        if parameter.name not in found and space.active(parameter, found):
             place, way = divmod(place, _ways(parameter))
             found[parameter.name] = _value(parameter, way)
     return found

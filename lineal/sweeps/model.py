@@ -120,7 +120,7 @@ class Weight:
 class Insight:
     """What a sweep's ended trials tell. `best_so_far` pairs trial numbers with the first objective's best up to then;
     `front` has the numbers of the trials that no other beats in every objective; `weights` the heaviest first, empty
-    with fewer than a handful of trials.
+    with fewer than a handful of trials, and without the extra `sweeps`.
     """
 
     best_so_far: tuple[tuple[int, float], ...] = ()

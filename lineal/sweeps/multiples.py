@@ -11,7 +11,7 @@ Number = int | float
 
 @dataclass(frozen=True, slots=True)
 class Multiples:
-    """`first` to `first + count - 1` times the step; whole numbers where the step is one."""
+    """`first` to `first + count - 1` times the step; ints where the step is a whole number."""
 
     step: Fraction
     first: int
@@ -28,7 +28,7 @@ def multiples(low: Number, high: Number, step: Number) -> Multiples:
     """The multiples of `step` from `low` to `high`, both included, with all three taken as they are written."""
     exact = written(step)
     first, last = math.ceil(written(low) / exact), math.floor(written(high) / exact)
-    return Multiples(exact, first, max(0, last - first + 1), isinstance(step, int))
+    return Multiples(exact, first, max(0, last - first + 1), float(step).is_integer())
 
 
 def written(number: Number) -> Fraction:

@@ -12,7 +12,7 @@ from lineal.core.errors import InvalidSweep
 from lineal.sweeps import schema
 from lineal.sweeps.multiples import multiples
 from lineal.sweeps.schema import shown
-from lineal.sweeps.space import Distribution, Parameter, Space
+from lineal.sweeps.space import Distribution, Parameter, Space, key
 
 MAX_PARAMETERS = 1000
 COUNTABLE = ("constant", "categorical", "int_uniform")  # what a condition can look at
@@ -53,18 +53,19 @@ def parse(raw: Mapping[str, Any]) -> Space:
                 raise InvalidSweep(
                     f"parameters.{above} can't have a value and hold {name} as well; rename one of them"
                 )
-    return Space(_ordered({name: _with_conditions(parameter, found) for name, parameter in found.items()}))
+    own = {name: {key(value): value for value in parameter.values} for name, parameter in found.items()}
+    return Space(_ordered({name: _with_conditions(parameter, found, own) for name, parameter in found.items()}))
 
 
 def _walk(raw: Any, prefix: str, where: str, when: Mapping[str, Any]) -> Iterator[Parameter]:
     """The parameters of the section and those nested in it; `when`: the conditions of the groups they are in."""
     if not isinstance(raw, Mapping) or not raw:
         raise InvalidSweep(f"{where} must be a mapping of at least one parameter, not {shown(raw)}")
-    for key, section in raw.items():
-        name, at = f"{prefix}{key}", f"{where}.{key}"
-        if not _NAME.fullmatch(key) or len(name) > 200:
+    for word, section in raw.items():
+        name, at = f"{prefix}{word}", f"{where}.{word}"
+        if not _NAME.fullmatch(word) or len(name) > 200:
             raise InvalidSweep(
-                f"{where}: {shown(key)} can't be a parameter's name: use up to 200 ASCII letters, digits, '_', '-' "
+                f"{where}: {shown(word)} can't be a parameter's name: use up to 200 ASCII letters, digits, '_', '-' "
                 "and '.', starting with a letter or '_'"
             )
         if not isinstance(section, Mapping):
@@ -139,13 +140,13 @@ def _categorical(name: str, given: schema.Parameter, at: str) -> Parameter:
         raise InvalidSweep(f"{at}.values is empty; list at least one value")
     seen: dict[Any, Any] = {}
     for value in values:
-        if (key := comparable(value)) in seen:
-            other = seen[key]
-            same = "is there twice" if shown(other) == shown(value) else f"is the same as {shown(other)} to Python"
+        if (mark := key(value)) in seen:
+            other = seen[mark]
+            same = "is there twice" if shown(other) == shown(value) else f"is the same as {shown(other)}"
             raise InvalidSweep(
                 f"{at}.values: {shown(value)} {same}; leave it out, and write probabilities for weights"
             )
-        seen[key] = value
+        seen[mark] = value
     _refuse_text_for_number(values, f"{at}.values")
     if given.probabilities is not None:
         if len(chances) != len(values):
@@ -176,14 +177,14 @@ def _check_numbers(parameter: Parameter, at: str) -> None:
     if "uniform" not in kind:
         return
     if low >= high:
-        fix = f"; for one value write value: {shown(low)}" if low == high else ""
-        raise InvalidSweep(f"{at}: min ({shown(low)}) must be less than max ({shown(high)}){fix}")
+        fix = f"; for one value write value: {_told(low)}" if low == high else ""
+        raise InvalidSweep(f"{at}: min ({_told(low)}) must be less than max ({_told(high)}){fix}")
     if kind == "int_uniform":
         for field, end in (("min", low), ("max", high)):
             if not isinstance(end, int) or abs(end) > _LARGEST_INT:
-                raise InvalidSweep(f"{at}: {field} ({shown(end)}) must be a whole number up to 2**53 for int_uniform")
+                raise InvalidSweep(f"{at}: {field} ({_told(end)}) must be a whole number up to 2**53 for int_uniform")
     if kind.endswith("_values") and low <= 0:
-        raise InvalidSweep(f"{at}: min ({shown(low)}) must be more than 0 for {kind}, since it has no logarithm")
+        raise InvalidSweep(f"{at}: min ({_told(low)}) must be more than 0 for {kind}, since it has no logarithm")
     if "log" in kind and not kind.endswith("_values") and max(abs(low), abs(high)) > _MAX_EXPONENT:
         raise InvalidSweep(
             f"{at}: min and max of {kind} are exponents of e, and may be up to {_MAX_EXPONENT}; "
@@ -191,6 +192,11 @@ def _check_numbers(parameter: Parameter, at: str) -> None:
         )
     if kind.startswith("q_"):
         _check_step(parameter, at)
+
+
+def _told(number: float) -> str:
+    """The number as it was given, most likely: 0 became 0.0."""
+    return shown(number).removesuffix(".0")
 
 
 def _check_step(parameter: Parameter, at: str) -> None:
@@ -205,16 +211,10 @@ def _check_step(parameter: Parameter, at: str) -> None:
 # ---- conditions ----------------------------------------------------------------------------------------------
 
 
-def comparable(value: Any) -> Any:
-    """The value as something to put in a set, equal where Python takes the values for equal."""
-    if isinstance(value, list):
-        return ("list", *map(comparable, value))
-    if isinstance(value, Mapping):
-        return ("mapping", frozenset((key, comparable(within)) for key, within in value.items()))
-    return value
-
-
-def _with_conditions(parameter: Parameter, known: Mapping[str, Parameter]) -> Parameter:
+def _with_conditions(
+    parameter: Parameter, known: Mapping[str, Parameter], own: Mapping[str, Mapping[Any, Any]]
+) -> Parameter:
+    """The parameter with its conditions checked; `own` has each parameter's values by their keys."""
     at = f"parameters.{parameter.name}.when"
     when: dict[str, tuple[Any, ...]] = {}
     for other, given in parameter.when.items():
@@ -223,11 +223,11 @@ def _with_conditions(parameter: Parameter, known: Mapping[str, Parameter]) -> Pa
         wanted: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
         if not wanted:
             raise InvalidSweep(f"{at}.{other} is empty; list the values with which {parameter.name} is needed")
-        when[other] = tuple(_possible(value, known[other], at) for value in wanted)
+        when[other] = tuple(_possible(value, known[other], own[other], at) for value in wanted)
     return replace(parameter, when=when)
 
 
-def _possible(value: Any, other: Parameter, at: str) -> Any:
+def _possible(value: Any, other: Parameter, own: Mapping[Any, Any], at: str) -> Any:
     """The value as the other parameter has it, since 1.0 and 1 may be meant for the same."""
     if other.distribution not in COUNTABLE:
         raise InvalidSweep(
@@ -239,9 +239,8 @@ def _possible(value: Any, other: Parameter, at: str) -> Any:
             ends = f"whole numbers from {shown(other.low)} to {shown(other.high)}"
             raise InvalidSweep(f"{at}: {shown(value)} is no value of {other.name}, which has {ends}")
         return value
-    for own in other.values:
-        if own == value:
-            return own
+    if (mark := key(value)) in own:
+        return own[mark]
     raise InvalidSweep(f"{at}: " + schema.unknown(value, f"{other.name}’s value", map(shown, other.values)))
 
 

@@ -55,7 +55,7 @@ def as_number(text: str) -> str | None:
 def unknown(word: object, kind: str, known: Iterable[str]) -> str:
     """The sentence for a word that isn't among those that are known."""
     words = list(known)
-    near = difflib.get_close_matches(str(word).lower(), words, 1)
+    near = difflib.get_close_matches(str(word).lower()[:200], words[:1000], 1)
     hint = f"; did you mean {near[0]}? " if near else ". "
     listed = ", ".join(words[:20]) + (", …" if len(words) > 20 else "")
     return f"{kind} {shown(word)} is unknown{hint}There are {listed}"

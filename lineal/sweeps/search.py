@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lineal.core.errors import MissingDependency
+from lineal.sweeps import sampling
 from lineal.sweeps.model import Goal, Method
 from lineal.sweeps.space import Point, Space
 
@@ -34,8 +36,30 @@ class Evidence:
 
 
 def suggest(space: Space, plan: Plan, evidence: Sequence[Evidence], number: int) -> dict[str, Any]:
-    """The point for trial `number`; the same arguments give the same point. Raises unavailable.extra without SciPy.
+    """The point for trial `number`; the same arguments give the same point. `evidence` is oldest first.
 
-    `evidence` is oldest first. A grid's point is by number alone.
+    A grid's and a random point are by number alone. Raises unavailable.dependency where bayes or tpe miss SciPy.
     """
-    raise NotImplementedError
+    if plan.method == "grid":
+        from lineal.sweeps import grid
+
+        return grid.point(space, number)
+    import numpy as np
+
+    random = np.random.default_rng([plan.seed % 2**64, number % 2**64])
+    if plan.method == "random":
+        return sampling.draw(space, random)
+    try:
+        from lineal.sweeps import bayes, tpe
+        from lineal.sweeps.encoding import Encoding
+        from lineal.sweeps.history import read
+    except ImportError:
+        raise MissingDependency(
+            f'a sweep with method {plan.method} needs SciPy: pip install "lineal[sweeps]"'
+        ) from None
+    encoding = Encoding(space)
+    if not encoding.width:
+        return sampling.draw(space, random)
+    search = bayes if plan.method == "bayes" else tpe
+    with np.errstate(all="ignore"):
+        return search.suggest(encoding, read(encoding, plan, evidence), plan.seed, number, random)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,7 +60,20 @@ class Space:
 
     parameters: tuple[Parameter, ...]
 
+    def active(self, parameter: Parameter, point: Point) -> bool:
+        """Whether the parameter belongs into the point, as far as the ones before it tell."""
+        return all(
+            parent in point and key(point[parent]) in {key(value) for value in values}
+            for parent, values in parameter.when.items()
+        )
 
-def active(parameter: Parameter, point: Point) -> bool:
-    """Whether the parameter has a value where those before it have the values in `point`."""
-    return all(other in point and point[other] in allowed for other, allowed in parameter.when.items())
+
+def key(value: Any) -> Hashable:
+    """What two JSON values have in common exactly if they are the same: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, str | bool) or value is None:
+        return type(value), value
+    if isinstance(value, int | float):
+        return float(value) if isinstance(value, int) and abs(value) < 2**53 else value
+    if isinstance(value, Mapping):
+        return frozenset((name, key(inner)) for name, inner in value.items())
+    return tuple(key(inner) for inner in value)

@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 
 from lineal.sweeps.model import Goal
 
-_FARTHEST = 1 << 40
+_FARTHEST, _MOST = 1 << 40, 1000
 _SHARES = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}
 
 
@@ -48,17 +49,16 @@ class Progress:
 @lru_cache(maxsize=256)
 def bands(hyperband: Hyperband) -> tuple[int, ...]:
     """The iterations at which trials are looked at, the first one first; from `min_iter` on up to 2**40."""
-    found: set[int] = set()
     if hyperband.min_iter is not None:
-        band: float = hyperband.min_iter
-        while band <= _FARTHEST and len(found) < 1000:
-            found.add(int(band))
-            band *= hyperband.eta
+        grown = (hyperband.min_iter * hyperband.eta**step for step in range(_MOST))
+        found = {int(band) for band in takewhile(lambda band: band <= _FARTHEST, grown)}
     elif hyperband.max_iter is not None:
-        band = hyperband.max_iter / hyperband.eta
-        while band >= 1 and (hyperband.s is None or len(found) < hyperband.s):
-            found.add(int(band))
-            band /= hyperband.eta
+        steps = range(1, min(hyperband.s or _MOST, _MOST) + 1)
+        shrunk = (hyperband.max_iter * hyperband.eta**-step for step in steps)
+        # 27 * 3**-3 may come to a hair less than 1, which it is.
+        found = {int(band + 1e-9) for band in takewhile(lambda band: band >= 1 - 1e-9, shrunk)}
+    else:
+        found = set()
     return tuple(sorted(found))
 
 
@@ -76,15 +76,15 @@ def advance(progress: Progress, values: Sequence[float], hyperband: Hyperband, g
 
 
 def verdict(hyperband: Hyperband, goal: Goal, mine: Progress, others: Sequence[Progress], since: int) -> str | None:
-    """Why the trial should stop, None if it may go on. It is looked at where it passed a band after `since` iterations.
+    """Why the trial should stop, None if it may go on: it is looked at where it passed a band since.
 
-    `others` are all other trials of the sweep, in any order, those that ended as well.
+    `since`: how many iterations it had before. `others`: all other trials, in any order, those that ended as well.
     """
     all_bands = bands(hyperband)
     for number, band in enumerate(all_bands, 1):
         if since < band <= mine.iterations and (why := _why_not(hyperband, goal, mine, others, band)):
             of = f" of {len(all_bands)}" if hyperband.max_iter is not None else ""
-            return f"hyperband at iteration {mine.iterations} (band {number}{of}: {why})"
+            return f"hyperband at iteration {band} (band {number}{of}: {why})"
     return None
 
 

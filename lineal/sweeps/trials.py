@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Column, Row, bindparam, insert, select, update
 
 from lineal.core.errors import TrialNotFound
 from lineal.core.metadata import restored
@@ -47,7 +47,7 @@ class OfRun(NamedTuple):
 
 def add(session: Session, sweep_id: int, trial: Trial, token: str) -> None:
     """Gives the trial out for the first time."""
-    row = {
+    row: dict[str, Any] = {
         "sweep_id": sweep_id,
         "number": trial.number,
         "state": trial.state,
@@ -190,7 +190,7 @@ def evidence(session: Session, sweep_id: int) -> list[Evidence]:
 
 def progress_of_others(session: Session, placed: Placed) -> list[Progress]:
     """How the other trials of the sweep came along."""
-    columns = (trials.c.iterations, trials.c.best, trials.c.bands)
+    columns: tuple[Column[Any], ...] = (trials.c.iterations, trials.c.best, trials.c.bands)
     others = (trials.c.sweep_id == placed.sweep_id) & (trials.c.id != placed.id) & (trials.c.iterations > 0)
     return [_progress(row) for row in session.execute(select(*columns).where(others))]
 

@@ -86,6 +86,8 @@ def rows(house: House, **more: Any) -> list[tuple[str, str, str, str]]:
 
 # ---- every operation asks ----------------------------------------------------------------------------------------
 
+SWEEP = {"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}}
+
 TRIES: dict[str, Callable[[Desk], object]] = {
     "artifacts.log": lambda d: d.backend.artifacts.log("model", "model", _digest(d)),
     "artifacts.use": lambda d: d.backend.artifacts.use("model:v0", "r1"),
@@ -120,6 +122,17 @@ TRIES: dict[str, Callable[[Desk], object]] = {
     "runs.list_files": lambda d: d.backend.runs.list_files("r1"),
     "runs.events": lambda d: d.backend.runs.events("r1"),
     "runs.list_alerts": lambda d: d.backend.runs.list_alerts("r1"),
+    "sweeps.create": lambda d: d.backend.sweeps.create("new", SWEEP),
+    "sweeps.get": lambda d: d.backend.sweeps.get("s1"),
+    "sweeps.change": lambda d: d.backend.sweeps.change("s1", state="paused"),
+    "sweeps.delete": lambda d: d.backend.sweeps.delete("s1"),
+    "sweeps.list_trials": lambda d: d.backend.sweeps.list_trials("s1"),
+    "sweeps.insight": lambda d: d.backend.sweeps.insight("s1"),
+    "sweeps.take": lambda d: d.backend.sweeps.take("s1", "a", "t"),
+    "sweeps.beat": lambda d: d.backend.sweeps.beat("s1", "a", [0]),
+    "sweeps.leave": lambda d: d.backend.sweeps.leave("s1", "a"),
+    "sweeps.list_agents": lambda d: d.backend.sweeps.list_agents("s1"),
+    "sweeps.end": lambda d: d.backend.sweeps.end("s1", 0, "r", "failed"),
     "lineage.graph": lambda d: d.backend.lineage.graph("model:v0"),
     "lineage.reach": lambda d: d.backend.lineage.reach("run:r1"),
     "lineage.used_by": lambda d: d.backend.lineage.used_by("model:v0"),
@@ -136,6 +149,7 @@ SHOWING = {
     "artifacts.search",
     "artifacts.manifest",
     "runs.list",
+    "sweeps.list",
     "runs.list_projects",
     "runs.last_seq",
     "store.gc",
@@ -167,6 +181,8 @@ def full(house: House, model: Version) -> House:
     own.backend.artifacts.move_alias("model:v1", "best")
     own.run("r1")
     own.run("r2")
+    own.backend.sweeps.create("s1", SWEEP)
+    own.backend.sweeps.take("s1", "b", "first")
     return house
 
 

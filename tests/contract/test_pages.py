@@ -23,6 +23,9 @@ LISTS: dict[str, Callable[..., Any]] = {
     "artifacts.search": lambda b, **page: b.artifacts.search(**page),
     "runs.list_keys": lambda b, **page: b.runs.list_keys("r1", **page),
     "runs.list_files": lambda b, **page: b.runs.list_files("r1", **page),
+    "sweeps.list": lambda b, **page: b.sweeps.list(**page),
+    "sweeps.list_trials": lambda b, **page: b.sweeps.list_trials("s1", **page),
+    "sweeps.list_agents": lambda b, **page: b.sweeps.list_agents("s1", **page),
     "runs.list_alerts": lambda b, **page: b.runs.list_alerts("r1", **page),
 }
 PAGED = {f"{d.noun}.{d.name}": d.operation.cursor for d in operations() if d.operation.cursor}
@@ -41,6 +44,10 @@ def filled(desk: Desk) -> Backend:
     digest = desk.push_bytes(b"file")
     files = [RunFile(f"f{n}", digest, 4) for n in range(5)]
     alerts = [Alert(f"a{9 - n}", f"no {n}", "", "info", AT) for n in range(5)]
+    every = {"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}}
+    for n in range(5):
+        desk.backend.sweeps.create(f"s{n}", every)
+        desk.backend.sweeps.take("s1", f"a{9 - n}", f"t{n}")
     desk.backend.runs.append("r1", "p9", 1, Batch(files=files, alerts=alerts))
     return desk.backend
 
@@ -82,6 +89,8 @@ def test_a_cursor_that_can_be_none_is_refused(filled: Backend) -> None:
         (lambda after: filled.artifacts.list_versions("default/many", after=after), "3"),
         (lambda after: filled.artifacts.list_alias_events("default/many", after=after), "x"),
         (lambda after: filled.artifacts.search(after=after), "p/x"),
+        (lambda after: filled.sweeps.list_trials("s1", after=after), "x"),
+        (lambda after: filled.sweeps.list_agents("s1", after=after), "x"),
     ):
         with pytest.raises(errors.Invalid):
             ask(after=wrong)

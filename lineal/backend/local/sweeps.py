@@ -71,7 +71,7 @@ class LocalSweeps(Sweeps):
             run = self._here.run(session, run_id, needs="read").run
             point = configs.flatten(run.config, config.space)
             if point is None:
-                raise InvalidSweep(f"prior run {run_id} lacks a parameter of the sweep in its config; leave it out")
+                raise InvalidSweep(f"prior run {run_id} has not a value of the space for every parameter of the sweep in its config; leave it out")
             told = joined.measured(config, run.summary)
             found.append({"params": point, "objectives": told["objectives"], "excess": told["excess"]})
         return found
@@ -82,20 +82,20 @@ class LocalSweeps(Sweeps):
         with self._here.database.read() as session:
             return self._told(session, self._sweep(session, sweep_id))
 
-    def list(self, *, project: str | None = None, limit: int | None = None, after: str | None = None) -> list[Sweep]:
+    def list(self, *, project: str | None = None, limit: int | None = None, after: str | None = None) -> Sequence[Sweep]:
         check_limit(limit)
         with self._here.database.read() as session:
             seen = self._here.sight(session).where(schema.sweeps.c.entity, schema.sweeps.c.project)
             found = sweeps.list_page(session, self._here.entity, project, seen, limit=limit, after=after)
             return [self._told(session, one) for one in found]
 
-    def list_trials(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> list[Trial]:
+    def list_trials(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Trial]:
         check_limit(limit)
         with self._here.database.read() as session:
             found = self._sweep(session, sweep_id)
             return trials.list_page(session, found.id, limit=limit, after=_number(after))
 
-    def list_agents(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> list[Agent]:
+    def list_agents(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Agent]:
         check_limit(limit)
         with self._here.database.read() as session:
             return agents.list_page(session, self._sweep(session, sweep_id).id, limit=limit, after=after)
@@ -158,11 +158,11 @@ class LocalSweeps(Sweeps):
             known = self._known(session, found)
         return found.trial_count, search.suggest(config.space, config.plan, known, found.trial_count)
 
-    def _known(self, session: Session, found: Found) -> list[Evidence]:
+    def _known(self, session: Session, found: Found) -> Sequence[Evidence]:
         prior = [
             Evidence(one["params"], tuple(one["objectives"]), False, tuple(one["excess"])) for one in found.prior
         ]
-        return prior + trials.evidence(session, found.id)
+        return [*prior, *trials.evidence(session, found.id)]
 
     def _given(
         self,
