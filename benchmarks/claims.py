@@ -78,10 +78,16 @@ CLAIMS = (
     Claim("sweeps.suggest.100", "after 100", "optuna", 0.8),
     Claim("sweeps.suggest.300", "after 300", "optuna", 0.6),
     Claim("sweeps.stop", "hyperband: iterations, against all", "lineal", 0.4, "sweeps.stop.all", most={"worse": 0}),
+    Claim(
+        "sweeps.agents", "four agents and a store, the same", "lineal", 0.5, "sweeps.agents.all", most={"worse": 0}
+    ),
 )
 
 FACTS = {"sweeps.branin": "regret", "sweeps.hartmann6": "regret", "sweeps.svr": "regret", "sweeps.mlp": "regret"}
-FACTS |= {"sweeps.stop": "iterations"}  # what counts in a work and those named after it, where it isn't seconds
+FACTS |= {
+    "sweeps.stop": "iterations",
+    "sweeps.agents": "iterations",
+}  # what counts in a work and those named after it, where it isn't seconds
 
 
 def fact(work: str) -> str:
@@ -121,6 +127,7 @@ ALSO = {
     "sweeps.suggest.100.tpe": "after 100",
     "sweeps.suggest.300.tpe": "after 300",
     "sweeps.stop.all": "learning curves, all to the end: iterations",
+    "sweeps.agents.all": "by the agents, all to the end: iterations",
 }
 
 THEIRS = {"sweeps.stop.halving": "the same by optuna's other pruner"}  # which only peers have

@@ -66,6 +66,7 @@ WORKLOADS = {
     "sweeps-tables": Workload("workloads/trials.py", ("optuna", "skopt", "sweeps"), form="tables", once=True),
     "sweeps-time": Workload("workloads/suggestion.py", ("optuna", "skopt", "sweeps")),
     "sweeps-stop": Workload("workloads/hyperband.py", ("optuna", "sweeps"), once=True),
+    "sweeps-agents": Workload("workloads/agents.py"),
 }
 
 
