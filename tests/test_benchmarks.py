@@ -27,7 +27,7 @@ def test_the_small_form_measures_every_cell(tmp_path: Path) -> None:
         "--out",
         str(tmp_path / "out.md"),
     ]
-    done = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert {row["work"] for row in rows} == {

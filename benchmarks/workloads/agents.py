@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,7 +45,8 @@ def main() -> None:
     iterations = sum(run.summary["iteration"] for run in runs)
     best = min(run.summary["best"] for run in runs)
     least = min(min(curve(run.config["seed"], length)) for run in runs)
-    here.record("sweeps.agents", seconds, iterations=iterations, worse=int(best > least))
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest agent
+    here.record("sweeps.agents", seconds, iterations=iterations, worse=int(best > least), peak_mb=peak_mb)
     here.record("sweeps.agents.all", seconds, iterations=count * length)
 
 
