@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import cell
 import problems
@@ -25,8 +26,10 @@ def main() -> None:
             searcher = make(problems.BOWL, 1, parallel=False)
             searcher.load(points, [problems.BOWL.value(point) for point in points])
             step(searcher)
-            taken, count = cell.median_of(lambda: step(searcher), times=here.choose(full=_TIMES, quick=1))  # noqa: B023
-            here.record(f"sweeps.suggest.{size}{kind}", taken, count=count)
+            before, times = time.process_time(), here.choose(full=_TIMES, quick=1)
+            taken, count = cell.median_of(lambda: step(searcher), times=times)  # noqa: B023
+            cpu_s = (time.process_time() - before) / count
+            here.record(f"sweeps.suggest.{size}{kind}", taken, count=count, cpu_s=cpu_s)
 
 
 def step(searcher: searchers.Searcher) -> None:
