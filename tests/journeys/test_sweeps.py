@@ -65,15 +65,15 @@ class Ground:
         return self.lineal("sweep", "create", "sweep.yaml").split()[0]
 
     def agent(self, sweep: str, *options: str) -> subprocess.Popen[str]:
-        said = (self.folder / f"agent{len(self.agents)}.log").open("w")
-        started = subprocess.Popen(
-            [sys.executable, "-m", "lineal", "agent", sweep, *options],
-            cwd=self.folder,
-            env=self.env,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with (self.folder / f"agent{len(self.agents)}.log").open("w") as said:
+            started = subprocess.Popen(
+                [sys.executable, "-m", "lineal", "agent", sweep, *options],
+                cwd=self.folder,
+                env=self.env,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         self.agents.append(started)
         return started
 
