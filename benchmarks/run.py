@@ -64,7 +64,7 @@ WORKLOADS = {
     "sweeps": Workload("workloads/trials.py", ("optuna", "skopt", "sweeps"), form="alone", once=True),
     "sweeps-four": Workload("workloads/trials.py", ("optuna", "sweeps"), form="four", once=True),
     "sweeps-tables": Workload("workloads/trials.py", ("optuna", "sweeps"), form="tables", once=True),
-    "sweeps-time": Workload("workloads/suggestion.py", ("optuna", "skopt", "sweeps")),
+    "sweeps-time": Workload("workloads/suggestion.py", ("optuna", "sweeps")),
     "sweeps-stop": Workload("workloads/hyperband.py", ("optuna", "sweeps"), once=True),
     "sweeps-agents": Workload("workloads/agents.py"),
 }
