@@ -17,7 +17,6 @@ import cell
 import hyperband
 import trials
 
-_AGENTS = 4
 _PAUSE_S = 0.1
 _METRIC = "loss"
 
@@ -32,7 +31,9 @@ def main() -> None:
 
     sweep = lineal.sweep(_config(count, length), project="p")
     context = get_context("spawn")
-    agents = [context.Process(target=work, args=(here.folder, sweep, length)) for _ in range(_AGENTS)]
+    agents = [
+        context.Process(target=work, args=(here.folder, sweep, length)) for _ in range(here.choose(full=4, quick=2))
+    ]
     started = time.perf_counter()
     for agent in agents:
         agent.start()

@@ -49,8 +49,9 @@ def main() -> None:
     seeds, trials = here.choose(full=20, quick=1), here.choose(full=30, quick=12)
     kinds = [kind for kind in searchers.SEARCHERS[here.system] if here.form != "four" or kind != ".random"]
     jobs = [Job(name, kind, seed, trials) for name in names for kind in kinds for seed in range(seeds)]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        for job, found in zip(jobs, pool.map(run, [here] * len(jobs), jobs), strict=True):
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        done = (map if here.quick else pool.map)(run, [here] * len(jobs), jobs)
+        for job, found in zip(jobs, done, strict=True):
             work = f"sweeps.{job.name}{_WORKS.get(here.form, '')}{job.kind}"
             here.record(work, found.seconds, regret=found.regret, trials=trials, peak_mb=found.peak_mb)
 
