@@ -1,9 +1,9 @@
 """Trains a small network on scikit-learn's digits: by itself, or as a trial of the sweep in `sweep.yaml`.
 
-    python train.py                      one run with the settings below
-    lineal sweep create sweep.yaml       a sweep; it prints its id
-    lineal agent ID --parallel 2         on as many machines as you have
-    lineal sweep best ID --promote production
+python train.py                      one run with the settings below
+lineal sweep create sweep.yaml       a sweep; it prints its id
+lineal agent ID --parallel 2         on as many machines as you have
+lineal sweep best ID --promote production
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ class Sweeps:
         raise NotImplementedError
 
     @operation("GET", "/sweeps", needs="read", cursor=lambda sweep: sweep.id)
-    def list(self, *, project: str | None = None, limit: int | None = None, after: str | None = None) -> Sequence[Sweep]:
+    def list(
+        self, *, project: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[Sweep]:
         """The sweeps, newest first; at most `limit`, behind the sweep `after`."""
         raise NotImplementedError
 

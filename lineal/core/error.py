@@ -1,4 +1,4 @@
-"""The root of the error tree and its families: what kind of refusal or failure it is, as HTTP status and exit code."""
+"""The root of the error tree and its families, each with an HTTP status and an exit code."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from lineal.core.error import NotFound as NotFound
 from lineal.core.error import Unauthenticated as Unauthenticated
 from lineal.core.error import Unavailable as Unavailable
 
-
 # ---- invalid -------------------------------------------------------------------------------------------------
 
 

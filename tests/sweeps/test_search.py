@@ -33,10 +33,14 @@ def check_fits(space: Space, point):
             continue
         value = point[parameter.name]
         if parameter.values:
-            assert any(value is given or (value == given and type(value) is type(given)) for given in parameter.values)
+            assert any(
+                value is given or (value == given and type(value) is type(given)) for given in parameter.values
+            )
         else:
             assert parameter.low <= value <= parameter.high
-            assert type(value) is (int if parameter.distribution in ("int_uniform", "q_log_uniform_values") else float)
+            assert type(value) is (
+                int if parameter.distribution in ("int_uniform", "q_log_uniform_values") else float
+            )
 
 
 @every_method
@@ -81,9 +85,7 @@ def test_no_point_is_tried_twice_while_others_are_left(method):
 @every_learner
 def test_a_learner_finds_what_random_search_does_not(method):
     def median(name):
-        return np.median(
-            [min(e.values[0] for e in searched(PLANE, plan(name, seed=s), 25, bowl)) for s in range(5)]
-        )
+        return np.median([min(e.values[0] for e in searched(PLANE, plan(name, seed=s), 25, bowl)) for s in range(5)])
 
     assert median(method) < median("random") / (100 if method == "bayes" else 2)
 
@@ -147,7 +149,9 @@ ODD = {
     "huge": [Evidence({"x": i / 20, "y": 0.5}, (1e300 * (-1) ** i,)) for i in range(15)],
     "one huge": [Evidence({"x": i / 20, "y": 0.5}, (1e308 if i == 3 else float(i),)) for i in range(15)],
     "tiny": [Evidence({"x": i / 20, "y": 0.5}, (i * 5e-324,)) for i in range(15)],
-    "not finite": [Evidence({"x": i / 20, "y": 0.5}, ((math.nan, math.inf, -math.inf, 1.0)[i % 4],)) for i in range(15)],
+    "not finite": [
+        Evidence({"x": i / 20, "y": 0.5}, ((math.nan, math.inf, -math.inf, 1.0)[i % 4],)) for i in range(15)
+    ],
     "outside": [Evidence({"x": i * 1e9, "y": -5.0}, (float(i),)) for i in range(15)],
     "of another space": [Evidence({"x": "much", "z": i}, (float(i),)) for i in range(15)],
     "more than is asked": [Evidence({"x": i / 20, "y": 0.1, "z": 1}, (float(i),), excess=()) for i in range(15)],

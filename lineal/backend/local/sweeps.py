@@ -71,7 +71,7 @@ class LocalSweeps(Sweeps):
             run = self._here.run(session, run_id, needs="read").run
             point = configs.flatten(run.config, config.space)
             if point is None:
-                raise InvalidSweep(f"prior run {run_id} has not a value of the space for every parameter of the sweep in its config; leave it out")
+                raise InvalidSweep(f"the config of run {run_id} is no point of the sweep's space; leave it out")
             told = joined.measured(config, run.summary)
             found.append({"params": point, "objectives": told["objectives"], "excess": told["excess"]})
         return found
@@ -82,7 +82,9 @@ class LocalSweeps(Sweeps):
         with self._here.database.read() as session:
             return self._told(session, self._sweep(session, sweep_id))
 
-    def list(self, *, project: str | None = None, limit: int | None = None, after: str | None = None) -> Sequence[Sweep]:
+    def list(
+        self, *, project: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[Sweep]:
         check_limit(limit)
         with self._here.database.read() as session:
             seen = self._here.sight(session).where(schema.sweeps.c.entity, schema.sweeps.c.project)
