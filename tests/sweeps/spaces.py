@@ -24,7 +24,11 @@ SMALL = Space((Parameter("n", "int_uniform", low=1, high=3), Parameter("c", "cat
 
 
 def searched(
-    space: Space, plan: Plan, count: int, result: Callable[[dict[str, Any]], Evidence], start: tuple[Evidence, ...] = ()
+    space: Space,
+    plan: Plan,
+    count: int,
+    result: Callable[[dict[str, Any]], Evidence],
+    start: tuple[Evidence, ...] = (),
 ) -> list[Evidence]:
     """The evidence after so many trials, one after the other."""
     evidence = list(start)
@@ -39,5 +43,7 @@ def bowl(point: dict[str, Any]) -> Evidence:
 
 
 def mixed_cost(point: dict[str, Any]) -> Evidence:
-    cost = abs(len(str(point["lr"])) - 4) + point["layers"] + point.get("momentum", 0.7) + point.get("width", 99) / 100
+    cost = (
+        abs(len(str(point["lr"])) - 4) + point["layers"] + point.get("momentum", 0.7) + point.get("width", 99) / 100
+    )
     return Evidence(point, (cost,))
