@@ -28,7 +28,7 @@ def test_trials_are_ended_failed_or_pending():
     assert history.objectives[0, 0] == -1
 
 
-def test_merit_puts_the_feasible_first_and_failures_last():
+def test_merit_puts_the_feasible_first_then_the_nearly_feasible_and_failures_last():
     evidence = [
         Evidence(POINT, (1.0,), excess=(0.5,)),
         Evidence(POINT, None, failed=True),
@@ -37,4 +37,4 @@ def test_merit_puts_the_feasible_first_and_failures_last():
         Evidence(POINT, (0.0,)),
     ]
     history = read(Encoding(PLANE), Plan("bayes", ("minimize",), 0, constraint_count=1), evidence)
-    assert np.argsort(merit(history)).tolist() == [3, 2, 4, 0, 1]
+    assert np.argsort(merit(history)).tolist() == [3, 2, 0, 4, 1]
