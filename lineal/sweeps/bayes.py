@@ -23,7 +23,7 @@ FITTED = 100  # trials that its hyperparameters are fitted to; more of them only
 
 def suggest(encoding: Encoding, history: History, seed: int, number: int, random: Generator) -> dict[str, Any]:
     """The point to try. The first few spread out over the space evenly."""
-    first = min(max(4, encoding.width + 1), 10)
+    first = min(max(4, len(encoding.owners) + 1), 10)
     ended = int(history.ended.sum())
     if ended < 2 or len(history.rows) < first:
         return encoding.point(design.unseen(encoding, history, design.spread(encoding, seed, number, random)))

