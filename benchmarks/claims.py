@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Claim:
     """Lineal's median for `work` is at most `ratio` times the peer's, for `against` if that is another work of its.
 
-    `most` bounds what else is measured along with it, such as the bytes that are new on disk.
+    What is compared are seconds, or what `FACTS` says for that work. `most` bounds what else is measured along with it, such as the bytes that are new on disk.
     """
 
     work: str
@@ -68,7 +68,32 @@ CLAIMS = (
     Claim("http.log.durable", "10,000 steps of 10 scalars over HTTP until durable", "mlflow", 0.02),
     Claim("http.start", "a server's start until it is ready", "mlflow", 0.3),
     Claim("curves.read", "1 key of 50 runs of 100,000 steps, as 1,000 points", "lineal", 1.5, against="curves.arrow"),
+    Claim("sweeps.branin", "Branin, 30 trials: regret, against optuna's Gaussian process", "optuna", 1),
+    Claim("sweeps.hartmann6", "Hartmann-6, the same", "optuna", 1),
+    Claim("sweeps.branin.four", "Branin, four trials at a time, against one", "lineal", 1.5, against="sweeps.branin"),
+    Claim("sweeps.hartmann6.four", "Hartmann-6, the same", "lineal", 1.5, against="sweeps.hartmann6"),
+    Claim("sweeps.svr", "support vectors, a table: regret, against optuna's TPE", "optuna", 1, "sweeps.svr.tpe"),
+    Claim("sweeps.mlp", "a perceptron, a table: the same", "optuna", 1, "sweeps.mlp.tpe"),
+    Claim("sweeps.suggest.20", "a suggestion after 20 trials in 7 dimensions", "optuna", 1),
+    Claim("sweeps.suggest.100", "after 100", "optuna", 0.8),
+    Claim("sweeps.suggest.300", "after 300", "optuna", 0.6),
+    Claim("sweeps.stop", "hyperband: iterations, against all", "lineal", 0.4, "sweeps.stop.all", most={"worse": 0}),
+    Claim(
+        "sweeps.agents", "four agents and a store, the same", "lineal", 0.5, "sweeps.agents.all", most={"worse": 0}
+    ),
 )
+
+FACTS = {"sweeps.branin": "regret", "sweeps.hartmann6": "regret", "sweeps.svr": "regret", "sweeps.mlp": "regret"}
+FACTS |= {
+    "sweeps.stop": "iterations",
+    "sweeps.agents": "iterations",
+}  # what counts in a work and those named after it, where it isn't seconds
+
+
+def fact(work: str) -> str:
+    """What was measured."""
+    return next((fact for name, fact in FACTS.items() if f"{work}.".startswith(f"{name}.")), "seconds")
+
 
 ALSO = {
     "s3.tree.put.boto3": "20,000 files to S3, one PUT each by boto3 on 32 threads",
@@ -88,7 +113,24 @@ ALSO = {
     "registry.read": "resolve an alias through the SDK",
     "file.get_elsewhere": "download the 2 GiB file once more, into another folder",
     "file.get_again": "download it once more, into the same folder",
+    "sweeps.branin.tpe": "Branin by a tree of Parzen estimators",
+    "sweeps.hartmann6.tpe": "Hartmann-6 by it",
+    "sweeps.branin.random": "Branin by chance",
+    "sweeps.hartmann6.random": "Hartmann-6 by chance",
+    "sweeps.branin.four.tpe": "Branin by a tree of Parzen estimators, four trials at a time",
+    "sweeps.hartmann6.four.tpe": "Hartmann-6 by it, four trials at a time",
+    "sweeps.svr.tpe": "support vectors by it",
+    "sweeps.svr.random": "support vectors by chance",
+    "sweeps.mlp.tpe": "a perceptron by a tree of Parzen estimators",
+    "sweeps.mlp.random": "a perceptron by chance",
+    "sweeps.suggest.20.tpe": "a suggestion after 20 trials, by a tree of Parzen estimators",
+    "sweeps.suggest.100.tpe": "after 100",
+    "sweeps.suggest.300.tpe": "after 300",
+    "sweeps.stop.all": "learning curves, all to the end: iterations",
+    "sweeps.agents.all": "by the agents, all to the end: iterations",
 }
+
+THEIRS = {"sweeps.stop.halving": "the same by optuna's other pruner"}  # which only peers have
 
 LIMITS = {
     "limits.hash": "sha256 of the 2 GiB file",

