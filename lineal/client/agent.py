@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Protocol
 
 from lineal.backend.port_sweeps import Sweeps
-from lineal.client import current, ending, trial
+from lineal.client import current, ending
 from lineal.client.beats import Beats
 from lineal.client.connection import Connection, connection
+from lineal.client.function_work import FunctionWork
 from lineal.client.patience import patiently
 from lineal.client.trial import Assigned
 from lineal.core import clock
-from lineal.core.errors import Error, InvalidArgument, RunStopped, SweepNotFound, TrialNotFound, Unavailable
+from lineal.core.errors import Error, InvalidArgument, SweepNotFound, TrialNotFound, Unavailable
 from lineal.sweeps.model import Sweep, Taken, Trial
 
 MAX_PARALLEL = 256
@@ -84,44 +85,6 @@ class Work(Protocol):
 
     def end(self, numbers: Sequence[int] | None = None) -> None:
         """Asks these trials (None: all) to end."""
-
-
-class FunctionWork:
-    """Trials as calls of a function. One that is no longer the agent's hears so at its next `log`."""
-
-    threads = False
-
-    def __init__(self, function: Callable[[], object]) -> None:
-        self._function = function
-
-    def run(self, mine: Assigned) -> str:
-        with trial.assigned(mine):
-            problem: BaseException | None = None
-            try:
-                self._function()
-            except RunStopped as stopped:
-                problem = stopped
-            except SystemExit as left:
-                problem = left
-                if ending.signalled():
-                    raise
-            except Exception as failed:
-                problem = failed
-                _log.exception("trial %d failed", mine.number)
-            except BaseException as interrupted:
-                problem = interrupted
-                raise
-            finally:
-                if mine.run is not None:
-                    mine.run._end(ending.of(problem))
-        how = ending.of(problem)
-        if how.state == "failed":
-            assert problem is not None
-            return _brief(problem)
-        return "" if mine.run is not None else "its function ended without a run: call lineal.init() in it"
-
-    def end(self, numbers: Sequence[int] | None = None) -> None:
-        pass
 
 
 class Agent:
@@ -335,7 +298,3 @@ def _params(given: Trial) -> str:
     from lineal.client.command import shown
 
     return ", ".join(f"{name}={shown(value)}" for name, value in given.params.items())[:_MAX_MESSAGE]
-
-
-def _brief(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}".strip().removesuffix(":")[:_MAX_MESSAGE]
