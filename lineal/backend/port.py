@@ -291,7 +291,7 @@ class Artifacts:
 
 
 class Lineage:
-    """What made what. A subject is a ref, or `run:<id>`."""
+    """What made what. A subject is a ref, `run:<id>`, or `sweep:<id>`, which stands for the runs of its trials."""
 
     @operation("GET", "/lineage/graph", needs="read")
     def graph(self, subject: str, *, direction: Direction = "both", depth: int | None = None) -> Graph:
@@ -300,7 +300,9 @@ class Lineage:
 
     @operation("GET", "/lineage/reach", needs="read")
     def reach(self, subject: str, *, up: bool = True, depth: int | None = None) -> list[str]:
-        """The node ids of all ancestors (or descendants) of the subject, in one query, in no order."""
+        """The node ids of all ancestors (or descendants) of the subject, in one query, in no order. They are versions
+        and runs; those of a sweep have the runs of its trials with them either way.
+        """
         raise NotImplementedError
 
     @operation("GET", "/lineage/inputs", needs="read")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lineal.cli.options import REF, here, json_option
+from lineal.cli.options import REF, SUBJECT, here, json_option
 from lineal.cli.output import as_json, console, line, lines, report
 from lineal.core.errors import InvalidArgument, MissingDependency
 from lineal.lineage.model import Graph
@@ -18,9 +18,11 @@ _BINARY = ("png", "pdf")
 
 
 @click.command()
-@click.argument("ref", type=REF)
+@click.argument("subject", metavar="REF", type=SUBJECT)
 @click.option(
-    "--direction", type=click.Choice(["up", "down", "both"]), default="up", help="up: what made it (default)."
+    "--direction",
+    type=click.Choice(["up", "down", "both"]),
+    help="up: what made it (default); of a sweep both.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="How many runs to pass (default: all).")
 @click.option(
@@ -31,11 +33,14 @@ _BINARY = ("png", "pdf")
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
 @click.option("--full", is_flag=True, help="Draw every node, also where alike ones would be grouped.")
-def lineage(ref: str, direction: Any, depth: int | None, format_: str | None, output: str | None, full: bool) -> None:
-    """Draw the lineage of REF (a version, or run:<id>)."""
+def lineage(
+    subject: str, direction: Any, depth: int | None, format_: str | None, output: str | None, full: bool
+) -> None:
+    """Draw the lineage of REF (a version, run:<id>, or sweep:<id>)."""
     from lineal.lineage import render
 
-    graph = here().backend.lineage.graph(ref, direction=direction, depth=depth)
+    direction = direction or ("both" if subject.startswith("sweep:") else "up")
+    graph = here().backend.lineage.graph(subject, direction=direction, depth=depth)
     chosen = format_ or _by_suffix(output) or "tree"
     if chosen == "tree" and output is None:
         shown = graph if full else render.grouped(graph)
@@ -44,7 +49,7 @@ def lineage(ref: str, direction: Any, depth: int | None, format_: str | None, ou
         else:
             lines(render.tree(shown, direction=direction))
         return
-    _write(_drawn(graph, chosen, ref, direction, fold=not full), output, chosen)
+    _write(_drawn(graph, chosen, subject, direction, fold=not full), output, chosen)
 
 
 @click.command()

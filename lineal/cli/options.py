@@ -70,6 +70,24 @@ class RefType(click.ParamType):  # type: ignore[type-arg]  # older clicks have n
             return []
 
 
+class SubjectType(RefType):
+    """What lineage can be asked of: a ref, `run:<id>` or `sweep:<id>`; completes to the newest ones."""
+
+    name = "subject"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        kind, colon, _ = incomplete.partition(":")
+        if not colon or kind not in ("run", "sweep"):
+            kinds = [CompletionItem(f"{kind}:") for kind in ("run", "sweep") if f"{kind}:".startswith(incomplete)]
+            return super().shell_complete(ctx, param, incomplete) + (kinds if incomplete else [])
+        try:
+            return [
+                CompletionItem(word) for id_ in _ids(ctx, kind) if (word := f"{kind}:{id_}").startswith(incomplete)
+            ]
+        except Error:
+            return []
+
+
 class RunType(click.ParamType):  # type: ignore[type-arg]  # older clicks have no type argument
     """A run: its id, its path, or its name where only one has it; completes to the newest ones."""
 
@@ -105,6 +123,15 @@ def run_named(conn: Any, text: str) -> RunView:
         return RunView(found[0], conn)
 
 
+def _ids(ctx: click.Context, kind: str) -> list[str]:
+    from lineal.client.connection import connection
+
+    conn = connection(**{key: ctx.find_root().params.get(key) for key in ("url", "entity", "project")})
+    if kind == "run":
+        return [run.id for run in conn.backend.runs.list(project=conn.settings.project, limit=1000).runs]
+    return [sweep.id for sweep in conn.backend.sweeps.list(project=conn.settings.project, limit=1000)]
+
+
 def _refs(ctx: click.Context, incomplete: str) -> list[str]:
     from lineal.client.connection import connection
 
@@ -121,3 +148,4 @@ def _refs(ctx: click.Context, incomplete: str) -> list[str]:
 
 REF = RefType()
 RUN = RunType()
+SUBJECT = SubjectType()

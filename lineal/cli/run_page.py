@@ -64,6 +64,7 @@ def _heads(view: RunView) -> Iterator[tuple[str, str]]:
     yield "ended", moment(record.finished_at) if record.finished_at else ""
     until = record.finished_at or record.seen_at or record.created_at
     yield "took", _span((until - record.created_at).total_seconds())
+    yield "trial", f"{record.trial} of sweep {record.sweep}" if record.sweep else ""
     yield "group", record.group
     yield "job type", record.job_type
     yield "tags", ", ".join(record.tags)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lineal.cli.drawing import number, plot
+from lineal.cli.drawing import Point, number, plot
 from lineal.cli.output import console, json_text, line, lines, table
 from lineal.client.artifact import Artifact
 from lineal.client.run_view import RunView
@@ -43,7 +43,7 @@ def show(view: SweepView, *, every: bool = False) -> None:
     if len(told.best_so_far) > 1:
         line()
         line(f"best {config.objectives[0].name} so far, by trial")
-        lines(plot([(float(at), value, value, value) for at, value in told.best_so_far], min(console(72).width, 100)))
+        lines(plot(_steps(told.best_so_far), min(console(72).width, 100)))
     if told.front and len(config.objectives) > 1:
         line()
         line(f"Pareto front: trials {', '.join(map(str, told.front))}")
@@ -128,6 +128,14 @@ def _remark(trial: Trial) -> str:
     remarks += [] if trial.feasible else ["breaks a constraint"]
     remarks += [trial.message] if trial.message else []
     return shorten(clean(", ".join(remarks)), 120)
+
+
+def _steps(curve: Sequence[tuple[int, float]]) -> list[Point]:
+    """The curve's points, level up to each trial that is better."""
+    before = [curve[0][1], *(value for _, value in curve)]
+    return [
+        (float(at), one, one, one) for (at, value), old in zip(curve, before, strict=False) for one in (old, value)
+    ]
 
 
 def _show_weights(told: Insight, lacking: str) -> None:

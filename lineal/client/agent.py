@@ -149,7 +149,7 @@ class Agent:
         self._lock = threading.Lock()
         self._leaving, self._interrupted = threading.Event(), threading.Event()
         self._problem: BaseException | None = None
-        self._waits = False
+        self._told: set[bool] = set()  # whether it said that it waits, and that there is nothing left
         self._beats = Beats(
             self._sweeps,
             sweep.id,
@@ -232,17 +232,23 @@ class Agent:
         while not self._leaving.is_set():
             taken = patiently(lambda: self._sweeps.take(self._sweep.id, self.id, token), until=self._leaving)
             if taken.trial is not None:
-                self._waits = False
+                self._told.discard(True)
                 return taken
+            self._tell(taken)
             if not taken.wait:
-                self._say(f"There is nothing left to take: {taken.message or f'the sweep is {taken.state}'}.")
                 return taken
-            if not self._waits:
-                self._waits = True
-                self._say(f"Waiting: {taken.message or f'the sweep is {taken.state}'}.")
             self._leaving.wait(pause)
             pause = min(1.5 * pause, _LONGEST_PAUSE_S)
         return None
+
+    def _tell(self, taken: Taken) -> None:
+        """Says once why there is no trial."""
+        with self._lock:
+            new = taken.wait not in self._told
+            self._told.add(taken.wait)
+        if new:
+            why = taken.message or f"the sweep is {taken.state}"
+            self._say(f"Waiting: {why}." if taken.wait else f"There is nothing left to take: {why}.")
 
     def _run(self, given: Trial) -> None:
         sweep = self._sweep

@@ -202,7 +202,7 @@ def _start(conn: Connection, asked: Beginning, switches: Settings, mine: Assigne
     writer, begun_at = asked.writer, clock.now()
     journal = Journal(conn.settings.runs_dir / f"{asked.run_id}-{writer}")
     try:
-        record = _imagined(conn, asked, begun_at) if offline else begin(conn.backend.runs, asked)
+        record = _imagined(conn, asked, begun_at) if offline else _begun(conn, asked, patient=mine is not None)
     except BaseException:
         journal.close()
         shutil.rmtree(journal.folder, ignore_errors=True)
@@ -235,6 +235,15 @@ def _start(conn: Connection, asked: Beginning, switches: Settings, mine: Assigne
     record_surroundings(run, switches)
     outbox.start()
     return run
+
+
+def _begun(conn: Connection, asked: Beginning, *, patient: bool) -> RunRecord:
+    """The run, begun in the store; a trial waits for a store that is away, since it would be lost otherwise."""
+    if not patient:
+        return begin(conn.backend.runs, asked)
+    from lineal.client.patience import patiently
+
+    return patiently(lambda: begin(conn.backend.runs, asked))
 
 
 def _imagined(conn: Connection, asked: Beginning, begun_at: datetime) -> RunRecord:

@@ -34,6 +34,7 @@ from lineal.lineage.words import (
     shown,
     standing,
     steps,
+    trial_text,
     value_text,
     verification_text,
     who,
@@ -179,6 +180,7 @@ def _run_row(at: int, run: RunFacts, names: Mapping[str, str]) -> str:
     what = [
         f'<span class="name">{_e(run.name or run.id)}</span>',
         _kind(f"run {run.id}, {run.job_type}" if run.job_type else f"run {run.id}"),
+        *([f"trial {_e(trial_text(run))}"] if run.sweep else []),
         *([f"forks {_e(fork_text(run))}"] if run.parent else []),
         *_ports("reads", run.inputs, names),
         *_ports("makes", run.outputs, names),
@@ -232,7 +234,7 @@ class _Tree:
         return f'<ul class="tree">{"".join(self._item(node, 1) for node in first)}</ul>'
 
     def _item(self, node: Node, depth: int) -> str:
-        kind = f"{node.type} run".strip() if node.kind == "run" else node.type
+        kind = node.type if node.kind == "version" else f"{node.type} {node.kind}".strip()
         label = f'<b>{_e(node.name)}</b> <span class="kind">{_e(kind)}</span>'
         below = self.causes.get(node.id, [])
         if not below:

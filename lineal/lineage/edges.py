@@ -14,6 +14,7 @@ from lineal.db.session import Session, insert_new
 
 INPUT, OUTPUT = "input", "output"
 FORK = "fork"
+TRIAL = "trial"
 _CHUNK = 10_000
 _FORKS = select(run_rows.c.id, run_rows.c.parent_id).where(run_rows.c.parent_id.is_not(None))
 

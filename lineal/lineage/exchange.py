@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from lineal.core.clock import format_time, parse_time
 from lineal.core.errors import InvalidArgument
 from lineal.core.plain import plain
-from lineal.lineage.model import Edge, Graph, Node
+from lineal.lineage.model import Edge, Graph, Node, NodeKind
 
 if TYPE_CHECKING:
     import networkx
@@ -68,7 +68,7 @@ def _node_json(node: Node) -> dict[str, Any]:
 
 
 def _node(fields: Mapping[str, Any]) -> Node:
-    if fields["kind"] not in ("version", "run"):
+    if fields["kind"] not in get_args(NodeKind):
         raise ValueError(f"unknown kind {fields['kind']!r}")
     return Node(
         id=str(fields["id"]),

@@ -5,8 +5,9 @@ not, and have the same neighbours in the picture, by the same roles, on either s
 matters: if 300 runs read one dataset and write a version each of one collection, they are alike, and so are
 the 300 versions, because each of them comes from the one group of runs. Three or more that are alike fold.
 
-Never folded: the focus, whatever bears an alias, and the direct path of the focus, which is the nodes
-reached from it up and down for as long as there is only one way to go.
+Never folded: the focus, sweeps, whatever bears an alias, and the direct path of the focus, which is the nodes
+reached from it up and down for as long as there is only one way to go. Runs of different sweeps are unlike, since a
+sweep is a neighbour; but it is no way to go, as nothing flows from it.
 
 If that leaves more than the limit, a second round folds across collections too, and spares no version for
 its `latest` alone, since every collection has one. What is unlike stays, even beyond the limit: nothing is
@@ -143,8 +144,10 @@ def _neighbours(graph: Graph) -> tuple[Steps, Steps]:
 
 def _spared(graph: Graph, *, across: bool) -> set[str]:
     free = {LATEST} if across else set()
-    spared = {node.id for node in graph.nodes if node.focus or set(node.aliases) - free}
-    for step in _neighbours(graph):
+    spared = {node.id for node in graph.nodes if node.focus or node.kind == "sweep" or set(node.aliases) - free}
+    sweeps = {node.id for node in graph.nodes if node.kind == "sweep"}
+    flow = replace(graph, edges=tuple(edge for edge in graph.edges if edge.source not in sweeps))
+    for step in _neighbours(flow):
         for node in graph.nodes:
             if node.focus:
                 spared |= _single_file(node.id, step)

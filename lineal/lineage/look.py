@@ -2,7 +2,7 @@
 
 Versions are coloured by their collection's type. `dataset`, `model`, `result` and `code` have fixed colours;
 any other type gets one of six by a checksum of its name, so it is the same on every machine and every day.
-Runs are neutral: their round shape tells them from versions, and colour stays free for the data.
+Runs and sweeps are neutral: round and six-sided shapes tell them from versions, and colour stays free for the data.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Colour:
 
 
 RUN = Colour("#f4f5f7", "#6b7684", "#29313b", "#262c35", "#8b97a6", "#e3e8ee")
+SWEEP = Colour("#dbe1e9", "#3b4654", "#1a222c", "#39434f", "#bcc7d4", "#f1f5f9")
 DELETED = Colour("#f3f3f3", "#9a9a9a", "#6a6a6a", "#222427", "#767b82", "#a3a9b1")
 FIXED: Mapping[str, Colour] = {
     "dataset": Colour("#e1eefc", "#2b76c4", "#12406f", "#14304d", "#5aa5ef", "#d6e9ff"),
@@ -54,12 +55,14 @@ OTHERS: tuple[Colour, ...] = (
     Colour("#e4e7fb", "#4c5fc9", "#232f7c", "#232a50", "#8d9cf3", "#e0e5ff"),
 )
 
+_NEUTRAL: Mapping[str, Colour] = {"run": RUN, "sweep": SWEEP}
+
 
 def colour(node: Node) -> Colour:
     """The colour a node is drawn in; a deleted one is grey."""
     if node.deleted:
         return DELETED
-    return RUN if node.kind == "run" else type_colour(node.type)
+    return _NEUTRAL.get(node.kind) or type_colour(node.type)
 
 
 def type_colour(kind: str) -> Colour:
@@ -78,10 +81,11 @@ def caption(node: Node, length: int = 46) -> str:
 
 
 def subtitle(node: Node, length: int = 46) -> str:
-    """The line under the caption: a version's type, a run's job type, and whether it was deleted."""
+    """The line under the caption: a version's type, a run's job type and trial, a sweep's method, and `deleted`."""
     kind = clean(node.type)
-    if node.kind == "run":
-        kind = f"run · {kind}" if kind else "run"
+    if node.kind != "version":
+        trial = clean(f"trial {node.detail['trial']}") if node.kind == "run" and "trial" in node.detail else ""
+        kind = " · ".join(filter(None, [node.kind, kind, trial]))
     text = shorten(kind or "version", length)
     return f"{text} · deleted" if node.deleted else text
 

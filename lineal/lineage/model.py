@@ -1,4 +1,7 @@
-"""Records of the lineage graph. A node's id is `version:<entity>/<project>/<collection>:v3` or `run:<run id>`."""
+"""Records of the lineage graph.
+
+A node's id is `version:<entity>/<project>/<collection>:v3`, `run:<run id>` or `sweep:<sweep id>`.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 Direction = Literal["up", "down", "both"]
-NodeKind = Literal["version", "run"]
+NodeKind = Literal["version", "run", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A version or a run as the graph shows it.
+    """A version, a run or a sweep as the graph shows it.
 
-    `name` is the short label (`digits:v1`, or the run's name); `type` is the collection's type or the run's job
-    type; `detail` holds facts worth showing (digest, size, state, commit), already safe to print but not escaped.
+    `name` is the short label (`digits:v1`, or the run's or sweep's name); `type` is the collection's type, the run's
+    job type or the sweep's method; `detail` holds facts worth showing (digest, size, state, commit), already safe to
+    print but not escaped.
     `depth` counts edges from where the walk began; `deleted` marks a tombstone; `focus` where the walk began.
     """
 
@@ -36,7 +40,8 @@ class Node:
 class Edge:
     """What flowed from `source` to `target` (node ids): version → run for an input, run → version for an output.
 
-    A fork, with the role `fork`, leads from a run to one that goes on with its history.
+    A fork, with the role `fork`, leads from a run to one that goes on with its history; the role `trial` from a sweep
+    to the run of one of its trials.
     """
 
     source: str

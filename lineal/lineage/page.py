@@ -34,6 +34,7 @@ from lineal.lineage.model import Edge, Graph, Node
 _MARK = re.compile(r"@@(title|data|list)@@")
 _CODED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _NARROW = frozenset("fijlrtI.,:;'|!()[]- ")
+_SIDES = {"sweep": 60}  # room at the left and right of a text; a sweep's box ends in points
 _BROAD = frozenset("mwMW@%…")
 
 
@@ -112,7 +113,7 @@ def _legend(graph: Graph) -> list[list[Any]]:
 def _size(node: Node) -> tuple[float, float]:
     """The width and height of the node's box, by the widest of usual fonts; the script cuts the rest."""
     row = sum(_badge_width(badge) + 5 for badge in badges(node))
-    width = max(_text_width(caption(node), 13), _text_width(subtitle(node), 11), row) + 36
+    width = max(_text_width(caption(node), 13), _text_width(subtitle(node), 11), row) + _SIDES.get(node.kind, 36)
     return float(round(max(132.0, width))), 72.0 if node.aliases else 48.0
 
 

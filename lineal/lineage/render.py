@@ -1,14 +1,15 @@
 """Pictures of a lineage graph: a tree for the terminal, Graphviz, Mermaid, images, and the interactive page.
 
-Whatever a name contains, it is shown as text: every notation here escapes it in its own way. Pictures of more
-than `groups.READABLE` nodes fold what is alike (see `groups`); `fold=False` draws every node.
+Edges from a sweep to its runs are dashed, since nothing flows there. Whatever a name contains, it is shown as text:
+every notation here escapes it in its own way. Pictures of more than `groups.READABLE` nodes fold what is alike (see
+`groups`); `fold=False` draws every node.
 """
 
 from __future__ import annotations
 
 import html as markup
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,7 +17,7 @@ from lineal.core.errors import InvalidArgument, MissingDependency, Unavailable
 from lineal.lineage.exchange import from_json, networkx_graph, to_json
 from lineal.lineage.groups import READABLE, grouped
 from lineal.lineage.look import Colour, badges, caption, clean, colour, is_group, subtitle
-from lineal.lineage.model import Graph, Node
+from lineal.lineage.model import Graph, Node, NodeKind
 from lineal.lineage.page import html
 from lineal.lineage.tree import rich_tree, tree
 
@@ -43,6 +44,11 @@ __all__ = [
 _FONT = "Helvetica,Arial,sans-serif"
 _MORE = "The walk stopped at its depth limit; there is more."
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.-")
+_MERMAID_SHAPES: Mapping[NodeKind, tuple[str, str]] = {
+    "version": ("[", "]"),
+    "run": ("([", "])"),
+    "sweep": ("{{", "}}"),
+}
 _GRAPHVIZ_LIBRARY = threading.Lock()  # the C library keeps its state in globals
 
 
@@ -122,12 +128,14 @@ def _digraph(graph: Graph, *, fold: bool) -> graphviz.Digraph:
     graph = grouped(graph) if fold else graph
     drawing = graphviz.Digraph("lineage", graph_attr=_graph_look(graph), node_attr=_NODE_LOOK, edge_attr=_EDGE_LOOK)
     names = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
+    sweeps = {node.id for node in graph.nodes if node.kind == "sweep"}
     for node in graph.nodes:
         drawing.node(names[node.id], f"<{_table(node)}>", _attributes=_node_look(node))
     for edge in graph.edges:
         if edge.source in names and edge.target in names:
             label = f"<{_words(edge.role)}>" if clean(edge.role) else None
-            drawing.edge(names[edge.source], names[edge.target], label)
+            look = {"style": "dashed"} if edge.source in sweeps else {}
+            drawing.edge(names[edge.source], names[edge.target], label, _attributes=look)
     return drawing
 
 
@@ -151,9 +159,10 @@ def _graph_look(graph: Graph) -> dict[str, str]:
 
 def _node_look(node: Node) -> dict[str, str]:
     paint = colour(node)
-    style = ["filled"] if node.kind == "version" else ["filled", "rounded"]
+    style = ["filled", "rounded"] if node.kind == "run" else ["filled"]
+    form = {"shape": "hexagon", "margin": "0,0"} if node.kind == "sweep" else {"shape": "box"}
     return {
-        "shape": "box",
+        **form,
         "style": ",".join([*style, "dashed"] if node.deleted else style),
         "fillcolor": paint.fill,
         "color": paint.line,
@@ -203,12 +212,14 @@ def mermaid(graph: Graph, *, fold: bool = True) -> str:
     """The graph as a Mermaid flowchart, left to right; unusual characters of names are entity codes."""
     graph = grouped(graph) if fold else graph
     names = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
+    sweeps = {node.id for node in graph.nodes if node.kind == "sweep"}
     lines = ["flowchart LR"]
     lines += [f"  {names[node.id]}{_mermaid_shape(node)}" for node in graph.nodes]
     for edge in graph.edges:
         if edge.source in names and edge.target in names:
             label = f'|"{_coded(edge.role)}"|' if clean(edge.role) else ""
-            lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
+            arrow = "-.->" if edge.source in sweeps else "-->"
+            lines.append(f"  {names[edge.source]} {arrow}{label} {names[edge.target]}")
     if graph.truncated:
         lines.append(f"  %% {_MORE}")
     return "\n".join([*lines, *_mermaid_classes(graph.nodes, names)]) + "\n"
@@ -221,7 +232,8 @@ def _mermaid_shape(node: Node) -> str:
     label = "<br/>".join(parts)
     if is_group(node):
         return f'[["{label}"]]'
-    return f'(["{label}"])' if node.kind == "run" else f'["{label}"]'
+    opened, closed = _MERMAID_SHAPES[node.kind]
+    return f'{opened}"{label}"{closed}'
 
 
 def _mermaid_classes(nodes: Sequence[Node], names: dict[str, str]) -> list[str]:

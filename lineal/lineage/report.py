@@ -60,7 +60,8 @@ class VersionFacts:
 class RunFacts:
     """A run in a report; `inputs` and `outputs` are (ref, role) pairs; `commit` is None where none is known.
 
-    A fork goes on from the run `parent` (its id) after `parent_step`.
+    A fork goes on from the run `parent` (its id) after `parent_step`. A run of a `sweep` (its id) was the trial
+    with the number `trial`; `sweep_name` is empty where the sweep has been deleted.
     """
 
     id: str
@@ -82,6 +83,9 @@ class RunFacts:
     outputs: tuple[tuple[str, str], ...] = ()
     parent: str | None = None
     parent_step: int | None = None
+    sweep: str = ""
+    sweep_name: str = ""
+    trial: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

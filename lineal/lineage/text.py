@@ -23,6 +23,7 @@ from lineal.lineage.words import (
     shown,
     standing,
     steps,
+    trial_text,
     value_text,
     verification_text,
     who,
@@ -157,9 +158,10 @@ def _run(run: RunFacts, names: Mapping[str, str]) -> Rows:
     where, explained = code_text(run)
     code = _text(f"{shown(run.commit[:10])} " if run.commit else "", "bold")
     code.append(where, "" if explained else "yellow")
-    forked = [("forks", fork_text(run))] if run.parent else []
+    from_ = [("trial", trial_text(run))] if run.sweep else []
+    from_ += [("forks", fork_text(run))] if run.parent else []
     return [
-        *forked,
+        *from_,
         ("reads", _ports(run.inputs, names) or "nothing on record"),
         ("code", code),
         ("ran", f"{ran_text(run)}, by {who(run.user, run.host)}"),
@@ -260,7 +262,7 @@ def impact_text(impact: Impact) -> RenderableType:
 
 def _brief(step: Step, names: Mapping[str, str], *, last: bool) -> RenderableType:
     if isinstance(step, RunFacts):
-        rows = [row for row in _run(step, names) if row[0] in ("forks", "reads", "ran", "makes")]
+        rows = [row for row in _run(step, names) if row[0] in ("trial", "forks", "reads", "ran", "makes")]
         return _Railed("▶", "magenta", _stack([_run_title(step), _table(rows)]), last)
     rows = [("logged", f"{moment(step.created_at)} by {shown(step.created_by) or 'unknown'}")]
     return _Railed("●", "cyan", _stack([_version_title(step, names), *_deleted(step), _table(rows)]), last)

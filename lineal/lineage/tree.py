@@ -32,7 +32,8 @@ class _Branch:
 def tree(graph: Graph, *, direction: Direction = "both") -> list[str]:
     """The lines of the tree that grows from the focus; empty for an empty graph.
 
-    A node met a second time is named once more with `(see above)` and not followed again, so cycles end.
+    A node met a second time is named once more with `(see above)` and not followed again, so cycles end. A sweep
+    comes from what its runs come from, and goes to its runs.
     """
     root = _grown(graph, direction)
     return [] if root is None else list(_lines(root))
@@ -86,7 +87,22 @@ def _steps(graph: Graph, *, up: bool) -> dict[str, list[tuple[Node, str]]]:
         here, there = (edge.target, edge.source) if up else (edge.source, edge.target)
         if there in nodes:
             steps[here].append((nodes[there], edge.role))
-    return steps
+    for sweep in (node.id for node in graph.nodes if node.kind == "sweep" and not up):
+        steps[sweep].sort(key=lambda step: number if isinstance(number := step[0].detail.get("trial"), int) else -1)
+    root = _root(graph)
+    return _through_runs(steps, graph, root) if up and root and root.kind == "sweep" else steps
+
+
+def _through_runs(
+    steps: dict[str, list[tuple[Node, str]]], graph: Graph, sweep: Node
+) -> dict[str, list[tuple[Node, str]]]:
+    """The steps up, of the sweep itself those of its runs; each of them once, by each of its roles."""
+    runs = [edge.target for edge in graph.edges if edge.source == sweep.id]
+    every = [step for run in runs for step in steps.get(run, ()) if step[0].id != sweep.id]
+    firsts = {(node.id, role): (node, role) for node, role in every}
+    return {here: [step for step in there if step[0].id != sweep.id] for here, there in steps.items()} | {
+        sweep.id: list(firsts.values())
+    }
 
 
 def _grow(top: _Branch, root: Node, steps: dict[str, list[tuple[Node, str]]]) -> None:

@@ -121,6 +121,15 @@ def fork_text(run: RunFacts) -> str:
     return f"run {shown(run.parent)} after step {run.parent_step}" if run.parent else ""
 
 
+def trial_text(run: RunFacts) -> str:
+    """Which trial of which sweep the run was: `5 of sweep digits-lr (s1)`; empty where it was none."""
+    if not run.sweep:
+        return ""
+    named = run.sweep_name and run.sweep_name != run.sweep
+    name = f"{shown(run.sweep_name)} ({shown(run.sweep)})" if named else shown(run.sweep)
+    return f"{run.trial} of sweep {name}" + ("" if run.sweep_name else ", which is gone")
+
+
 def code_text(run: RunFacts) -> tuple[str, bool]:
     """Where a run's code stands, and whether that explains it: a known commit and nothing uncommitted."""
     where = " on ".join(shown(part) for part in (run.program, run.branch) if part)
@@ -139,7 +148,7 @@ def made_text(version: VersionFacts, runs: Mapping[str, RunFacts]) -> str:
         return f"{when}; no run made it"
     run = runs.get(version.made_by)
     name = f"{shown(run.name)} ({shown(run.id)})" if run else shown(version.made_by)
-    return f"{when}, in run {name}"
+    return f"{when}, in run {name}" + (f", trial {trial_text(run)}" if run and run.sweep else "")
 
 
 def verification_text(found: Verification) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr
 
 if TYPE_CHECKING:
-    from lineal.sweeps.arrays import Floats
+    from lineal.sweeps.encoding import Floats
     from lineal.sweeps.process import Process
 
 _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from lineal.sweeps.acquisition import Promise
-    from lineal.sweeps.arrays import Floats
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats
 
 ALL = 2000  # a space of at most so many points is looked through
 POOL = 1024  # rows at random that are looked at first
 NEAR = 256  # rows close to good trials that are, too
 STARTS = 5
+MOST = 64  # values of one parameter that are tried at a time
 ROUNDS = 4  # of climbing and changing, at most
 
 
@@ -46,7 +46,7 @@ def _every(encoding: Encoding) -> Floats:
 def _near(encoding: Encoding, good: Floats, random: Generator) -> Floats:
     """Rows that differ from good ones by a little, or in a few choices."""
     rows = good[random.integers(len(good), size=NEAR)]
-    drawn = encoding.draw(random, NEAR)
+    drawn = encoding.cells(random, NEAR)
     reach = 10.0 ** random.uniform(-2.5, -0.5, size=(NEAR, 1))
     for index, column in enumerate(encoding.columns):
         if column.count:
@@ -108,23 +108,16 @@ def _change(
     """The best row that differs in one cell of those that aren't free."""
     tried = []
     for index, column in enumerate(encoding.columns):
-        if column.free:
-            if index in encoding.parents:
-                options = random.random(16)
-            else:
-                continue
-        else:
-            options = (
-                column.options if len(column.options) <= 64 else random.choice(column.options, 64, replace=False)
-            )
-        rows = np.repeat(row[None], len(options), axis=0)
-        rows[:, index] = options
-        tried.append(rows)
+        if encoding.free[index]:
+            continue
+        options = random.random(16) if column.free else column.options
+        options = options if len(options) <= MOST else random.choice(options, MOST, replace=False)
+        changed = np.repeat(row[None], len(options), axis=0)
+        changed[:, index] = options
+        tried.append(changed)
     if not tried:
         return row, value
-    rows = np.vstack(tried)
-    rows[rows == -1.0] = 0.0  # a choice that becomes active has to be some one
-    rows = encoding.settle(rows)
+    rows = encoding.settle(np.vstack(tried))
     values = promise.at(encoding.embed(rows))
     best = int(np.argmax(values))
     return rows[best], float(values[best])

@@ -13,8 +13,7 @@ from lineal.sweeps.acquisition import Promise
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats, Ints, Mask
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats, Ints, Mask
     from lineal.sweeps.history import History
     from lineal.sweeps.process import Hyper, Process
 
@@ -46,9 +45,8 @@ def _some(merit: Floats, indices: Ints, count: int, random: Generator) -> Ints:
     if len(indices) <= count:
         return indices
     order = indices[np.argsort(merit, kind="stable")]
-    return np.concatenate(
-        [order[: count // 2], random.choice(order[count // 2 :], count - count // 2, replace=False)]
-    )
+    half = count // 2
+    return np.concatenate([order[:half], random.choice(order[half:], count - half, replace=False)])
 
 
 def _promise(encoding: Encoding, history: History, random: Generator) -> Promise:
@@ -97,4 +95,5 @@ def _fitted(encoding: Encoding, rows: Floats, values: Floats, random: Generator)
 def _inside(encoding: Encoding, rows: Floats) -> Mask:
     """Which rows the space has: those of prior runs may be beyond its bounds."""
     choices = np.array([column.count > 0 for column in encoding.columns])
-    return ((rows >= 0) & (rows <= 1) | choices).all(axis=1)
+    inside: Mask = ((rows >= 0) & (rows <= 1) | choices).all(axis=1)
+    return inside

@@ -10,8 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats
     from lineal.sweeps.history import History
 
 TRIES = 200

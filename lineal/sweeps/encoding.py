@@ -7,9 +7,10 @@ What is inactive in a point stands at `IDLE`, in the middle, or at `NONE`, a cho
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineal.sweeps import sampling
 from lineal.sweeps.space import Parameter, Point, Space, key
@@ -17,7 +18,9 @@ from lineal.sweeps.space import Parameter, Point, Space, key
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats, Mask
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 IDLE = 0.5
 NONE = -1.0
@@ -31,7 +34,7 @@ class Column:
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
-        self.keys = {}
+        self.keys: dict[Hashable, int] = {}
         self.count = 0
         self.levels: Floats | None = None
         if parameter.distribution in ("constant", "categorical"):
@@ -68,7 +71,7 @@ class Column:
     def value(self, cell: float) -> Any:
         if self.count:
             return self.parameter.values[int(cell)]
-        return sampling.value_at(self.parameter, cell)
+        return sampling.value_at(self.parameter, float(cell))
 
     def snap(self, cells: Floats) -> Floats:
         """The cells, each moved to the nearest that is a value's."""
@@ -98,10 +101,9 @@ class Encoding:
             [column.free and index not in self.parents for index, column in enumerate(self.columns)], dtype=bool
         )
         # one column in the embedding for a number, one for each choice of the others
-        self.owners = np.array(
-            [i for i, column in enumerate(self.columns) for _ in range(column.count or 1)], dtype=int
-        )
-        self.spots = np.array([0, *np.cumsum([column.count or 1 for column in self.columns])[:-1]], dtype=int)
+        widths = [column.count or 1 for column in self.columns]
+        self.owners = np.repeat(np.arange(len(widths)), widths)
+        self.spots = np.cumsum([0, *widths])[:-1]
 
     @property
     def width(self) -> int:
@@ -142,12 +144,15 @@ class Encoding:
         return point
 
     def settle(self, rows: Floats) -> Floats:
-        """The rows as those of points: on levels, and idle where inactive."""
+        """The rows as those of points: on levels, idle where inactive, and some choice where that is active."""
         settled = rows.copy()
         for index, column in enumerate(self.columns):
             settled[:, index] = column.snap(settled[:, index])
         for index, alive in self.activity(settled).items():
-            settled[~alive, index] = self.columns[index].idle
+            idle = self.columns[index].idle
+            settled[~alive, index] = idle
+            if idle == NONE:
+                settled[alive & (settled[:, index] == NONE), index] = 0.0
         return settled
 
     def activity(self, rows: Floats) -> dict[int, Mask]:
@@ -177,10 +182,11 @@ class Encoding:
 
     def draw(self, random: Generator, count: int) -> Floats:
         """Settled rows at random, as random search would try them."""
-        drawn = np.empty((count, self.width))
-        for index, column in enumerate(self.columns):
-            drawn[:, index] = column.draw(random, count)
-        return self.settle(drawn)
+        return self.settle(self.cells(random, count))
+
+    def cells(self, random: Generator, count: int) -> Floats:
+        """Rows at random in which everything is active."""
+        return np.column_stack([column.draw(random, count) for column in self.columns])
 
     def from_cube(self, cube: Floats) -> Floats:
         """Settled rows from points of the unit cube, in which a choice has as much of its side as it has weight."""

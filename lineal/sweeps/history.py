@@ -11,8 +11,7 @@ import numpy as np
 from lineal.sweeps.targets import ranks
 
 if TYPE_CHECKING:
-    from lineal.sweeps.arrays import Floats, Mask
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats, Mask
     from lineal.sweeps.search import Evidence, Plan
 
 

@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dtrtri
 from scipy.optimize import minimize
 
 if TYPE_CHECKING:
-    from lineal.sweeps.arrays import Floats, Ints
+    from lineal.sweeps.encoding import Floats, Ints
 
 ROOT5 = np.sqrt(5.0)
 LEVEL = 1.0  # variance of the process's mean, which is so integrated out
@@ -47,7 +47,8 @@ class Process:
     @cached_property
     def root(self) -> Floats:
         """The inverse of the Cholesky factor of the rows' covariance."""
-        inverse, _ = dtrtri(_factor(self.covariance(self.x, self.x), self.hyper.noise), lower=1)
+        factor = _factor(self.covariance(self.x, self.x), self.hyper.noise)
+        inverse: Floats = dtrtri(factor, lower=1)[0]
         return inverse
 
     @cached_property
@@ -156,21 +157,22 @@ def _likelihood(
 
 
 def _factor(covariance: Floats, noise: float) -> Floats:
-    """The lower Cholesky factor with the noise on the diagonal, and more of it where rounding makes that necessary."""
-    extra = 0.0
-    while True:
-        noisy = covariance + (noise + extra) * np.eye(len(covariance))
-        factor, failed = dpotrf(noisy, lower=1, clean=1)
+    """The lower Cholesky factor with the noise on the diagonal, and more where rounding needs it."""
+    factor: Floats
+    for extra in (0.0, 1e-8, 1e-6, 1e-4, 1e-2):
+        factor, failed = dpotrf(covariance + (noise + extra) * np.eye(len(covariance)), lower=1, clean=1)
         if not failed:
             return factor
-        extra = max(extra * 10, 1e-8)
+    raise np.linalg.LinAlgError("the covariance is not positive definite")
 
 
 def _distances(left: Floats, right: Floats) -> Floats:
     squares = np.einsum("ij,ij->i", left, left)[:, None] + np.einsum("ij,ij->i", right, right) - 2 * left @ right.T
-    return np.sqrt(np.maximum(squares, 0.0))
+    distances: Floats = np.sqrt(np.maximum(squares, 0.0))
+    return distances
 
 
 def _matern(distance: Floats) -> Floats:
     scaled = ROOT5 * distance
-    return (1 + scaled + scaled * scaled / 3) * np.exp(-scaled)
+    falling: Floats = (1 + scaled + scaled * scaled / 3) * np.exp(-scaled)
+    return falling

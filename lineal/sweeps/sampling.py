@@ -57,8 +57,7 @@ def place_of(parameter: Parameter, value: Any) -> float | None:
         return None
     kind = parameter.distribution
     if kind == "int_uniform":
-        low, high = int(parameter.low), int(parameter.high)
-        return _bounded((value - low + 0.5) / (high - low + 1))
+        return _bounded((value - parameter.low + 0.5) / (parameter.high - parameter.low + 1))
     low, high = _scale(parameter)
     if kind.endswith("normal"):
         if kind.endswith("log_normal"):
@@ -121,14 +120,14 @@ def _quantile(parameter: Parameter, place: float) -> float:
     if kind.endswith("beta"):
         from scipy.special import betaincinv
 
-        return float(betaincinv(parameter.a, parameter.b, min(max(place, 0.0), 1.0)))
+        return float(betaincinv(parameter.a, parameter.b, min(max(place, _TAIL), 1 - _TAIL)))
     low, high = _scale(parameter)
     number = low * (1 - place) + high * place  # so written, it can't overflow
     return _exp(number) if "log" in kind else number
 
 
 @lru_cache(maxsize=1024)
-def _limits(kind: str, low: float, high: float) -> tuple[float, float, float, float]:
+def _limits(kind: str, low: float, high: float) -> tuple[float, float, float, float]:  # noqa: PLR0911
     """The ends on the scale on which the distribution is uniform, then the ends themselves."""
     if kind.endswith("log_uniform_values"):  # the inverse one, too: log(1/x) is uniform exactly where log(x) is
         return _log(low), _log(high), low, high
@@ -154,7 +153,7 @@ def _ends(parameter: Parameter) -> tuple[float, float]:
 
 
 def _step(parameter: Parameter, number: float) -> int:
-    """The multiple of q nearest to the number within the bounds, or the nearest at all where there is none in them."""
+    """The multiple of q nearest to the number within the bounds, or the nearest at all if they hold none."""
     low, high = _ends(parameter)
     q = parameter.q
     nearest = round(min(max(number / q, -sys.float_info.max), sys.float_info.max))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from lineal.core.errors import MissingDependency
 from lineal.sweeps import sampling
 from lineal.sweeps.model import Goal, Method
 from lineal.sweeps.space import Point, Space
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,16 @@ def suggest(space: Space, plan: Plan, evidence: Sequence[Evidence], number: int)
     encoding = Encoding(space)
     if not encoding.width:
         return sampling.draw(space, random)
-    search = bayes if plan.method == "bayes" else tpe
-    with np.errstate(all="ignore"):
-        return search.suggest(encoding, read(encoding, plan, evidence), plan.seed, number, random)
+    known = read(encoding, plan, evidence)
+    with np.errstate(all="ignore"), _blas().limit(limits=1):
+        if plan.method == "bayes":
+            return bayes.suggest(encoding, known, plan.seed, number, random)
+        return tpe.suggest(encoding, known, plan.seed, number, random)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries under NumPy and SciPy. On matrices as small as ours more threads cost more than they bring."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, delete, func, select, update
@@ -16,6 +16,7 @@ from lineal.sweeps.model import Goal, Sweep
 
 MAX_ID = 64
 _OUT = ("running", "waiting")
+_CHUNK = 10_000
 
 
 class Found(NamedTuple):
@@ -65,6 +66,17 @@ def get(session: Session, sweep_id: str, *, locked: bool = False) -> Found:
 def by_row(session: Session, id_: int, *, locked: bool = False) -> Found | None:
     """The sweep with that row id, unless it is gone."""
     return _one(session, sweeps.c.id == id_, locked)
+
+
+def list_by_id(session: Session, ids: Collection[str]) -> dict[str, Found]:
+    """Those of the sweeps that are there, by id; without what is known from runs before them."""
+    columns = [column for column in sweeps.c if column is not sweeps.c.prior]
+    found: dict[str, Found] = {}
+    waiting = sorted(ids)
+    for start in range(0, len(waiting), _CHUNK):
+        wanted = select(*columns).where(sweeps.c.sweep_id.in_(waiting[start : start + _CHUNK]))
+        found |= {row.sweep_id: Found(row.id, _record(row), (), row.trial_count) for row in session.execute(wanted)}
+    return found
 
 
 def absent(sweep_id: str) -> SweepNotFound:
@@ -139,7 +151,11 @@ def _one(session: Session, which: Any, locked: bool) -> Found | None:
 
 
 def _found(row: Row[Any]) -> Found:
-    record = Sweep(
+    return Found(row.id, _record(row), row.prior, row.trial_count)
+
+
+def _record(row: Row[Any]) -> Sweep:
+    return Sweep(
         id=row.sweep_id,
         entity=row.entity,
         project=row.project,
@@ -150,4 +166,3 @@ def _found(row: Row[Any]) -> Found:
         created_at=row.created_at,
         message=row.message,
     )
-    return Found(row.id, record, row.prior, row.trial_count)

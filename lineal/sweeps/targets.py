@@ -9,7 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats, Ints, Mask
+    from lineal.sweeps.encoding import Floats, Ints, Mask
+
 
 _REACH = 8.0  # how many times the better half's range a bad value may lie beyond the median
 
@@ -48,7 +49,8 @@ def scalar(objectives: Floats, random: Generator) -> Floats:
         reach = float(even.max() - even.min())
         columns.append((even - even.min()) / reach if reach > 0 else even)
     weighed = np.column_stack(columns) * random.dirichlet(np.ones(objectives.shape[1]))
-    return weighed.max(axis=1) + 0.05 * weighed.sum(axis=1)
+    one: Floats = weighed.max(axis=1) + 0.05 * weighed.sum(axis=1)
+    return one
 
 
 def ranks(objectives: Floats) -> Ints:

@@ -17,8 +17,7 @@ from lineal.sweeps import history as past
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from lineal.sweeps.arrays import Floats
-    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.encoding import Encoding, Floats
     from lineal.sweeps.history import History
 
 FIRST = 10  # trials that spread out before anything is learnt
@@ -53,28 +52,25 @@ class Parzen:
         for index, alive in encoding.activity(rows).items():
             self.known[:, index] &= alive
         width = 0.2 * max(len(rows), 1) ** (-1 / (encoding.width + 4))
-        self.width = max(width, 1 / min(100, len(rows) + 1))
+        self.width = float(max(width, 1 / min(100, len(rows) + 1)))
 
     def draw(self, random: Generator, count: int) -> Floats:
         """Settled rows from the density."""
-        drawn = self.encoding.draw(random, count)
+        drawn, fresh = self.encoding.cells(random, count), self.encoding.cells(random, count)
         kernels = random.integers(len(self.rows) + 1, size=count)
-        fresh = self.encoding.draw(random, count)
         for index, column in enumerate(self.encoding.columns):
             at = np.flatnonzero(kernels < len(self.rows))
             at = at[self.known[kernels[at], index]]
             centre = self.rows[kernels[at], index]
             if column.count:
-                drawn[at, index] = np.where(
-                    random.random(len(at)) < self._doubt(column.count), fresh[at, index], centre
-                )
+                stays = random.random(len(at)) >= self._doubt(column.count)
+                drawn[at, index] = np.where(stays, centre, fresh[at, index])
             else:
                 width = self._width(index)
                 low, high = ndtr(-centre / width), ndtr((1 - centre) / width)
                 place = low + (high - low) * random.random(len(at))
                 drawn[at, index] = np.clip(centre + width * ndtri(place), 0.0, 1.0)
-        choices = np.array([column.count > 0 for column in self.encoding.columns])
-        return self.encoding.settle(np.where(choices & (drawn < 0), 0.0, drawn))
+        return self.encoding.settle(drawn)
 
     def log_density(self, rows: Floats) -> Floats:
         """The density at settled rows, against that of random search."""
@@ -92,7 +88,8 @@ class Parzen:
                 logs = -0.5 * ((cells - centres) / width) ** 2 - np.log(width * np.sqrt(2 * np.pi) * inside)
             counts = self.known[:, index] & activity.get(index, np.ones(len(rows), dtype=bool))[:, None]
             kernels[:, :-1] += np.where(counts, logs, 0.0)
-        return logsumexp(kernels, axis=1) - np.log(kernels.shape[1])
+        density: Floats = logsumexp(kernels, axis=1) - np.log(kernels.shape[1])
+        return density
 
     def _width(self, index: int) -> float:
         """How wide kernels are along a number: never so narrow that its next value is out of reach."""

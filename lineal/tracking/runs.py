@@ -197,6 +197,12 @@ def list_by_id(session: Session, ids: Collection[int], *, at: datetime | None = 
     return found
 
 
+def list_of_sweep(session: Session, entity: str, project: str, sweep: str, *, limit: int) -> list[int]:
+    """The row ids of the runs of the sweep's trials, oldest first; those that were given out again are among them."""
+    there = (runs.c.sweep == sweep) & (runs.c.entity == entity) & (runs.c.project == project)
+    return list(session.scalars(select(runs.c.id).where(there).order_by(runs.c.id).limit(limit)))
+
+
 def children(session: Session, id_: int) -> list[Run]:
     """The runs that were forked from the run."""
     return [of_row(row).run for row in session.execute(SELECT.where(runs.c.parent_id == id_).order_by(runs.c.id))]

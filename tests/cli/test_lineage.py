@@ -131,3 +131,25 @@ def test_half_a_digest_is_told_to_be_no_digest(store):
     said = store("impact", "sha256:123")
     assert said.code == 2
     assert "[invalid.digest]" in said.err
+
+
+@pytest.fixture
+def searched(store):
+    """A sweep `s1` of two trials: both use digits, the first makes a model."""
+    backend = Api()._connection.backend
+    backend.sweeps.create("s1", {"method": "grid", "name": "hunt", "parameters": {"lr": {"values": [1, 2]}}})
+    for number in range(2):
+        trial = backend.sweeps.take("s1", "a", f"t{number}").trial
+        backend.runs.start(trial.run_id, sweep="s1", name=f"try-{number}")
+        backend.artifacts.use("digits", trial.run_id)
+    return store
+
+
+def test_a_sweep_can_be_the_subject(searched):
+    both = searched("lineage", "sweep:s1").out.splitlines()
+    assert both[0] == "hunt  (sweep · grid)"
+    assert "    ├── try-0  (run · trial 0)  as trial" in both
+    assert any("digits:v0" in line for line in both)
+    assert "try-0" not in searched("lineage", "sweep:s1", "--direction", "up").out
+    gone = searched("lineage", "sweep:s9")
+    assert (gone.code, "not_found.sweep" in gone.err) == (3, True)

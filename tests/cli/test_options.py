@@ -4,7 +4,8 @@ from pathlib import Path
 import click
 import pytest
 
-from lineal.cli.options import moment, pairs
+from lineal import Api
+from lineal.cli.options import SUBJECT, moment, pairs
 from lineal.core.errors import InvalidArgument
 
 
@@ -76,3 +77,21 @@ def test_every_command_and_option_explains_itself(cli):
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.name}"
         assert cli(name, "--help").code == 0
+
+
+def test_subjects_of_lineage_complete_to_runs_and_sweeps_too(log):
+    log("rusty", {"a": "1"})
+    backend = Api()._connection.backend
+    backend.sweeps.create("s1", {"method": "grid", "parameters": {"lr": {"values": [1]}}})
+    (run,) = backend.runs.list().runs
+
+    def completed(start: str) -> list[str]:
+        context = click.Context(click.Command("lineage"))
+        return [item.value for item in SUBJECT.shell_complete(context, click.Argument(["subject"]), start)]
+
+    assert completed("ru") == ["rusty", "run:"]
+    assert completed("rusty:") == ["rusty:latest", "rusty:v0"]
+    assert completed("sw") == completed("sweep") == ["sweep:"]
+    assert completed("sweep:") == completed("sweep:s") == ["sweep:s1"]
+    assert completed("sweep:t") == []
+    assert completed("run:") == [f"run:{run.id}"]

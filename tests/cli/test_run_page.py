@@ -15,3 +15,13 @@ def test_json_has_the_record_and_what_hangs_on_it() -> None:
     lineal.init(id="r").finish()
     found = facts(Api().run("r"))
     assert set(found) == {"run", "inputs", "outputs", "files", "alerts", "metrics"}
+
+
+def test_a_run_of_a_sweep_says_which_trial_it_is(capsys) -> None:  # type: ignore[no-untyped-def]
+    backend = Api()._connection.backend
+    backend.sweeps.create("s1", {"method": "grid", "parameters": {"lr": {"values": [1, 2]}}}, project="p")
+    trial = backend.sweeps.take("s1", "a", "t").trial
+    assert trial is not None
+    backend.runs.start(trial.run_id, project="p", sweep="s1")
+    show(Api().run(trial.run_id))
+    assert "trial        0 of sweep s1" in capsys.readouterr().out.splitlines()

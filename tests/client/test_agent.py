@@ -449,6 +449,28 @@ def test_a_sigterm_ends_the_agent_and_its_programs_and_their_trials_are_offered_
     assert states(sweep_id) == ["finished"]
 
 
+FUNCTION = """
+import lineal, time
+def train():
+    with lineal.init() as run:
+        run.log({"loss": 1})
+        open("pipe", "w").close()
+        time.sleep(60)
+lineal.agent(sys.argv[1], train)
+"""
+
+
+def test_a_sigterm_ends_a_function_and_its_trial_is_offered_again(start_child):
+    os.mkfifo("pipe")
+    sweep_id = swept(1)
+    child = start_child(FUNCTION, sweep_id)
+    open("pipe").close()
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(60) == 143
+    assert states(sweep_id) == ["waiting"]
+    assert view(sweep_id).agents[0].left_at is not None
+
+
 def test_an_agent_killed_at_once_leaves_its_program_which_comes_to_its_end(tmp_path, start_child):
     body = """
     with lineal.init() as run:

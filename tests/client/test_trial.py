@@ -5,9 +5,10 @@ import sys
 import pytest
 
 import lineal
-from lineal.client import trial
+from lineal.client import patience, trial
+from lineal.client.connection import connection
 from lineal.client.trial import Assigned
-from lineal.core.errors import InvalidSettings, TrialNotFound
+from lineal.core.errors import InvalidSettings, StoreUnavailable, TrialNotFound
 from tests.processes import ROOT
 
 CONFIG = {
@@ -79,7 +80,7 @@ def test_parameters_of_a_trial_stay_whatever_the_script_sets(mine, caplog):
         run.config.setdefaults({"lr": 9})
         expected = {"lr": 0.1, "optimizer": {"name": "sgd", "eps": 1, "beta": 2}, "seed": 1}
         assert run.config.as_dict() == expected
-        assert [record.getMessage() for record in caplog.records] == [
+        assert caplog.messages == [
             "config 'lr' is the sweep's, 0.1; 6 is left out",
             "config 'optimizer.name' is the sweep's, sgd; lion is left out",
         ]
@@ -110,6 +111,24 @@ def test_the_first_run_is_the_trials_and_a_second_one_is_its_own(mine, caplog):
     assert "lr" not in second.config
     with lineal.init() as outside:
         assert outside.project == "default"
+
+
+def test_a_trial_waits_for_a_store_that_is_away(mine, monkeypatch, caplog):
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
+    runs = connection(project="digits", entity="local").backend.runs
+    start, problems = runs.start, [StoreUnavailable("away"), StoreUnavailable("away")]
+
+    def away(*args, **kwargs):
+        begun = start(*args, **kwargs)  # it was done, and only the answer got lost
+        if problems:
+            raise problems.pop()
+        return begun
+
+    monkeypatch.setattr(runs, "start", away, raising=False)
+    with trial.assigned(mine), lineal.init() as run:
+        run.log({"loss": 1})
+    assert caplog.messages == ["the store can't be reached: away; it is tried again"]
+    assert trials_of(mine)[0].values == {"loss": 1}
 
 
 def test_a_trial_that_another_run_has_become_starts_none(mine):

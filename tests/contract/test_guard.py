@@ -297,6 +297,42 @@ def test_a_graph_shows_what_is_private_as_nodes_without_names(private: House) ->
     assert "secret" in repr(private.as_("root").backend.lineage.graph("net"))
 
 
+def test_a_sweep_is_seen_by_whoever_may_read_its_project(private: House) -> None:
+    secret = private.own.backend
+    grid = {"method": "grid", "name": "covert", "parameters": {"lr": {"values": [1]}}}
+    secret.sweeps.create("s1", grid, project="secret")
+    trial = secret.sweeps.take("s1", "a", "t").trial
+    assert trial is not None
+    secret.runs.start(trial.run_id, project="secret", sweep="s1")
+    secret.artifacts.use("secret/prepared", trial.run_id)
+    made = private.own.log("tuned", "tuned", run_id=trial.run_id, project="secret")
+    secret.artifacts.use(made.ref, "outer")
+    wim, root = private.as_("wim").backend.lineage, private.as_("root").backend.lineage
+    for graph in (wim.graph("net"), wim.audit("net").graph):
+        assert {node.kind for node in graph.nodes} == {"version", "run"}
+        assert not any(word in repr(graph) for word in ("sweep:", "covert", trial.run_id))
+    assert "sweep:s1" in {node.id for node in root.graph("net").nodes}
+    assert len(root.graph("sweep:s1").nodes) > 3
+    for ask in (wim.graph, wim.reach):
+        with pytest.raises(errors.SweepNotFound):
+            ask("sweep:s1")
+
+
+def test_walks_from_a_sweep_find_the_same_for_whoever_sees_less(house: House) -> None:
+    house.own.backend.sweeps.create("s1", {"method": "grid", "parameters": {"lr": {"values": [1]}}})
+    house.own.log("x", "set")
+    trial = house.own.backend.sweeps.take("s1", "a", "t").trial
+    assert trial is not None
+    house.own.backend.runs.start(trial.run_id, sweep="s1")
+    house.own.backend.artifacts.use("set", trial.run_id)
+    house.own.log("m", "net", "model", run_id=trial.run_id)
+    root, wim = house.root.lineage, house.as_("wim").backend.lineage
+    for up in (True, False):
+        assert sorted(wim.reach("sweep:s1", up=up)) == sorted(root.reach("sweep:s1", up=up))
+        assert len(wim.reach("sweep:s1", up=up)) == 2
+    assert wim.graph("sweep:s1") == root.graph("sweep:s1")
+
+
 def test_an_audit_tells_that_something_is_hidden_but_not_what(private: House) -> None:
     audit = private.as_("wim").backend.lineage.audit("net")
     assert "secret" not in repr(audit)

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.installation import Installation
 
 _BLOCK = re.compile(r"^```(python|bash) run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = [page for page in ("README.md", "docs/guide.md", "docs/runs.md") if (ROOT / page).exists()]
+PAGES = [page for page in ("README.md", "docs/guide.md", "docs/runs.md", "docs/sweeps.md") if (ROOT / page).exists()]
 
 
 class Block(NamedTuple):

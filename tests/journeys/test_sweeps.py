@@ -20,7 +20,8 @@ import pytest
 
 import lineal
 from lineal.client.connection import close_all
-from tests.journeys.serving import PATIENCE_S, Serving, serving
+from lineal.sweeps.model import Trial
+from tests.journeys.serving import PATIENCE_S, serving
 
 EXAMPLE = Path(__file__).parents[2] / "examples/sweep"
 LONG = """
@@ -92,9 +93,9 @@ class Ground:
             with suppress(subprocess.TimeoutExpired):
                 self.agents[0].wait(0.1)
 
-    def trials(self, sweep: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.json("sweep", "show", sweep, "--all")["trials"]
-        return sorted(found, key=lambda trial: trial["number"])
+    def trials(self, sweep: str) -> list[Trial]:
+        """Every trial by number, as the store has it now."""
+        return list(lineal.Api(self.env["LINEAL_URL"]).sweep(sweep).trials)
 
     def close(self) -> None:
         for agent in self.agents:
@@ -113,11 +114,12 @@ def kill_whole(agent: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture(params=["folder", "postgres"])
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     store = str(tmp_path / "store")
     given = {"LINEAL_URL": store}
     if request.param == "postgres":
         given = {"LINEAL_URL": request.getfixturevalue("postgres_url"), "LINEAL_STORE": store}
+        monkeypatch.setenv("LINEAL_STORE", store)
     made = Ground(tmp_path, **given)
     yield made
     made.close()
@@ -145,16 +147,16 @@ def test_a_search_by_four_agents_with_hyperband_ends_in_a_promoted_model(by_fold
     shown = ground.json("sweep", "show", sweep)
     trials = ground.trials(sweep)
     assert (shown["sweep"]["state"], len(trials)) == ("finished", 14)
-    assert {trial["state"] for trial in trials} <= {"finished", "stopped"}
-    assert all("hyperband at iteration" in trial["message"] for trial in trials if trial["state"] == "stopped")
-    assert len({json.dumps(trial["params"]) for trial in trials}) == 14
+    assert {trial.state for trial in trials} <= {"finished", "stopped"}
+    assert all("hyperband at iteration" in trial.message for trial in trials if trial.state == "stopped")
+    assert len({json.dumps(dict(trial.params)) for trial in trials}) == 14
 
     ground.lineal("sweep", "best", sweep, "--promote", "production")
-    best = max(trials, key=lambda trial: trial["values"]["accuracy"])
+    best = max(trials, key=lambda trial: trial.values["accuracy"])
     model = lineal.Api(ground.env["LINEAL_URL"]).artifact("digits-sweep/digits-network:production")
-    assert model.metadata["accuracy"] == best["values"]["accuracy"]
-    assert model.logged_by().id == best["run_id"]
-    assert best["values"]["accuracy"] > 0.95
+    assert model.metadata["accuracy"] == best.values["accuracy"]
+    assert model.logged_by().id == best.run_id
+    assert best.values["accuracy"] > 0.95
 
 
 def test_killed_agents_lose_and_double_nothing(ground: Ground) -> None:
@@ -166,19 +168,19 @@ def test_killed_agents_lose_and_double_nothing(ground: Ground) -> None:
         lease_s: 3
         parameters: {x: {values: [1, 2, 3, 4, 5, 6]}}
         """,
-        LONG.replace("400", "60"),
+        LONG.replace("400", "200"),
     )
     agents = [ground.agent(sweep, "--parallel", "2") for _ in range(2)]
-    ground.until(lambda: sum(trial["iterations"] > 3 for trial in ground.trials(sweep)) >= 2)
+    ground.until(lambda: sum(trial.iterations > 3 for trial in ground.trials(sweep)) >= 2)
     for agent in agents:
         kill_whole(agent)
     again = [ground.agent(sweep), ground.agent(sweep)]
     ground.end(*again)
     trials = ground.trials(sweep)
-    assert [(trial["state"], trial["params"]["x"]) for trial in trials] == [("finished", x) for x in range(1, 7)]
-    assert all(trial["values"]["loss"] == trial["params"]["x"] / 60 for trial in trials)
-    assert any(trial["attempt"] > 1 for trial in trials)
-    assert len({trial["run_id"] for trial in trials}) == 6
+    assert [(trial.state, trial.params["x"]) for trial in trials] == [("finished", x) for x in range(1, 7)]
+    assert all(trial.values["loss"] == trial.params["x"] / 200 for trial in trials)
+    assert any(trial.attempt > 1 for trial in trials)
+    assert len({trial.run_id for trial in trials}) == 6
 
 
 def test_a_script_that_outlives_its_agent_still_counts(by_folder: Ground) -> None:
@@ -192,14 +194,14 @@ def test_a_script_that_outlives_its_agent_still_counts(by_folder: Ground) -> Non
         lease_s: 5
         parameters: {x: {min: 1.0, max: 2.0}}
         """,
-        LONG.replace("400", "100"),
+        LONG.replace("400", "200"),
     )
     agent = ground.agent(sweep)
-    ground.until(lambda: any(trial["iterations"] > 3 for trial in ground.trials(sweep)))
+    ground.until(lambda: any(trial.iterations > 3 for trial in ground.trials(sweep)))
     agent.kill()
-    ground.until(lambda: ground.trials(sweep)[0]["state"] == "finished")
+    ground.until(lambda: ground.trials(sweep)[0].state == "finished")
     (trial,) = ground.trials(sweep)
-    assert (trial["attempt"], trial["iterations"]) == (1, 100)
+    assert (trial.attempt, trial.iterations) == (1, 200)
 
 
 def test_a_machine_that_is_taken_away_gives_its_trial_back(by_folder: Ground) -> None:
@@ -214,19 +216,19 @@ def test_a_machine_that_is_taken_away_gives_its_trial_back(by_folder: Ground) ->
         metric: {name: loss}
         parameters: {x: {min: 1.0, max: 2.0}}
         """,
-        program.replace("range(400)", "range(run.step, 100)"),
+        program.replace("range(400)", "range(run.step, 300)"),
     )
     agent = ground.agent(sweep)
-    ground.until(lambda: any(trial["iterations"] > 3 for trial in ground.trials(sweep)))
+    ground.until(lambda: any(trial.iterations > 3 for trial in ground.trials(sweep)))
     before = ground.trials(sweep)[0]
     agent.send_signal(signal.SIGTERM)
     agent.wait(PATIENCE_S)
-    assert ground.trials(sweep)[0]["state"] == "waiting"
+    assert ground.trials(sweep)[0].state == "waiting"
     ground.end(ground.agent(sweep))
     (after,) = ground.trials(sweep)
-    assert (after["state"], after["run_id"], after["attempt"]) == ("finished", before["run_id"], 1)
-    history = lineal.Api(ground.env["LINEAL_URL"]).run(after["run_id"]).history(keys=["loss"], pandas=False)
-    assert [row["_step"] for row in history] == list(range(100))
+    assert (after.state, after.run_id, after.attempt) == ("finished", before.run_id, 1)
+    history = lineal.Api(ground.env["LINEAL_URL"]).run(after.run_id).history(keys=["loss"], pandas=False)
+    assert [row["_step"] for row in history] == list(range(300))
 
 
 def test_sixteen_agents_at_once_share_a_grid_without_a_gap(ground: Ground) -> None:
@@ -253,8 +255,8 @@ print(lineal.agent({sweep!r}, train))
     counts = [int(agent.communicate(timeout=PATIENCE_S)[0]) for agent in running]
     trials = ground.trials(sweep)
     assert sum(counts) == len(trials) == 24
-    assert len({(trial["params"]["x"], trial["params"]["y"]) for trial in trials}) == 24
-    assert Counter(trial["state"] for trial in trials) == {"finished": 24}
+    assert len({(trial.params["x"], trial.params["y"]) for trial in trials}) == 24
+    assert Counter(trial.state for trial in trials) == {"finished": 24}
 
 
 def test_a_sweep_that_is_deleted_ends_its_agents_with_a_word(by_folder: Ground) -> None:
@@ -270,12 +272,12 @@ def test_a_sweep_that_is_deleted_ends_its_agents_with_a_word(by_folder: Ground) 
         LONG,
     )
     agent = ground.agent(sweep)
-    ground.until(lambda: any(trial["iterations"] > 3 for trial in ground.trials(sweep)))
-    (run_id,) = [trial["run_id"] for trial in ground.trials(sweep)]
+    ground.until(lambda: any(trial.iterations > 3 for trial in ground.trials(sweep)))
+    (run_id,) = [trial.run_id for trial in ground.trials(sweep)]
     ground.lineal("sweep", "rm", sweep, "--yes")
     assert agent.wait(PATIENCE_S) != 0
     assert "is gone" in ground.told()
-    assert ground.json("run", "show", run_id)["state"] == "killed"
+    assert lineal.Api(ground.env["LINEAL_URL"]).run(run_id).state == "killed"
 
 
 def test_a_server_that_is_away_for_a_while_costs_no_trial(tmp_path: Path) -> None:
@@ -292,17 +294,14 @@ def test_a_server_that_is_away_for_a_while_costs_no_trial(tmp_path: Path) -> Non
                 LONG.replace("400", "100"),
             )
             agents = [ground.agent(sweep), ground.agent(sweep)]
-            ground.until(lambda: any(trial["iterations"] > 3 for trial in ground.trials(sweep)))
+            ground.until(lambda: any(trial.iterations > 3 for trial in ground.trials(sweep)))
             server.signal(signal.SIGKILL)
             server.ended()
-            again = Serving(tmp_path / "served", "--port", str(server.port))
-            try:
+            with serving(tmp_path / "served", "--port", str(server.port)):
                 ground.end(*agents)
                 trials = ground.trials(sweep)
-            finally:
-                again.stop()
-            assert [(trial["state"], trial["attempt"]) for trial in trials] == [("finished", 1)] * 4
-            assert [trial["values"]["loss"] for trial in trials] == [x / 100 for x in (1, 2, 3, 4)]
+            assert [(trial.state, trial.attempt) for trial in trials] == [("finished", 1)] * 4
+            assert [trial.values["loss"] for trial in trials] == [x / 100 for x in (1, 2, 3, 4)]
         finally:
             ground.close()
 

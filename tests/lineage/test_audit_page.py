@@ -113,6 +113,7 @@ def test_the_page_tells_the_whole_story(audit: Audit) -> None:
         "sha256sum FILE",
         "git@git.example.org:lab/digits.git",
         "stays at s3://lab-archive/digits/labels-2026-04.csv",
+        "trial 17 of sweep digits-search (k3j2m9)",
     ):
         assert part in text
     assert all(version.digest in text for version in audit.versions)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lineal.core.errors import InvalidArgument
 from lineal.lineage.exchange import from_json, networkx_graph, to_json
 from lineal.lineage.model import Edge, Graph, Node
-from tests.lineage.graphs import joined, run, version
+from tests.lineage.graphs import joined, run, searched, version
 
 _facts = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -96,3 +96,7 @@ def test_roles_of_parallel_edges_are_kept_together() -> None:
     edges = (Edge(edge.source, edge.target, "train"), Edge(edge.source, edge.target, "test"), edge)
     drawn = networkx_graph(Graph(graph.nodes, edges))
     assert drawn.edges[edge.source, edge.target]["role"] == "train, test"
+
+
+def test_a_sweep_survives_the_way_through_json() -> None:
+    assert from_json(to_json(searched(3))) == searched(3)

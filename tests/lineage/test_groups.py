@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lineal.lineage.groups import grouped
 from lineal.lineage.model import Edge, Graph, Node
-from tests.lineage.graphs import joined, run, version
+from tests.lineage.graphs import joined, run, searched, sweep, version
 
 
 def _names(graph: Graph) -> set[str]:
@@ -151,3 +151,25 @@ def test_a_chain_of_thousands_is_looked_at_in_little_time() -> None:
         pairs += [(data, trial), (trial, made), *([(before, trial)] if before else [])]
         before = made
     assert len(grouped(joined(*pairs)).nodes) == 6001
+
+
+def test_the_runs_of_a_sweep_fold_and_the_sweep_stands() -> None:
+    for focus in (True, False):
+        folded = grouped(searched(90, focus=focus))
+        assert _names(folded) == {"search", "digits:v0", "89 runs (train)", "model v0…v88 (89 versions)", "t89"}
+        assert len([edge for edge in folded.edges if edge.role == "trial"]) == 2
+
+
+def test_runs_of_different_sweeps_are_not_alike_and_no_sweep_folds() -> None:
+    pairs = [(sweep(f"s{n % 4}"), run(f"r{n}")) for n in range(20)]
+    folded = grouped(joined(*pairs), limit=5)
+    assert sorted(node.kind for node in folded.nodes) == ["run"] * 4 + ["sweep"] * 4
+
+
+def test_a_sweep_does_not_end_the_direct_path_of_the_focus() -> None:
+    graph = searched(90, focus=False)
+    raw, clean = version("raw", 0, "dataset"), run("clean")
+    more = [(raw, clean), (clean, graph.nodes[1])]
+    edges = graph.edges + tuple(Edge(above.id, below.id) for above, below in more)
+    nodes = tuple(replace(node, focus=node.name == "model:v7") for node in (*graph.nodes, raw, clean))
+    assert {"model:v7", "t7", "digits:v0", "clean", "raw:v0"} <= _names(grouped(Graph(nodes, edges)))

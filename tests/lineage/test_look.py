@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.lineage import look
-from tests.lineage.graphs import run, version
+from tests.lineage.graphs import run, sweep, version
 
 
 def test_the_usual_types_have_colours_of_their_own() -> None:
@@ -113,3 +113,10 @@ def test_facts_are_told_to_people() -> None:
 def test_colours_are_told_apart() -> None:
     fills = [paint.fill for paint in (look.RUN, *look.FIXED.values(), *look.OTHERS)]
     assert all(one != two for one, two in itertools.combinations(fills, 2))
+
+
+def test_a_sweep_is_neutral_too_and_a_run_tells_which_trial_it_is() -> None:
+    assert look.colour(sweep("s")) == look.SWEEP != look.RUN
+    assert look.subtitle(sweep("s", "bayes")) == "sweep · bayes"
+    assert look.subtitle(run("r", detail={"trial": 0})) == "run · train · trial 0"
+    assert look.subtitle(run("r", "", detail={"trial": "\x1b[1m"})) == "run · trial �[1m"

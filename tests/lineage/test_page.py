@@ -1,15 +1,16 @@
 import json
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lineal.lineage import look
 from lineal.lineage.model import Edge, Graph
 from lineal.lineage.page import html
-from tests.lineage.graphs import joined, run, version
+from tests.lineage.graphs import joined, run, searched, version
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -132,3 +133,11 @@ def test_an_empty_title_becomes_lineage() -> None:
 def test_an_edge_to_a_node_that_is_not_there_is_left_out() -> None:
     graph = Graph((run("a"),), (Edge("run:a", "run:gone"), Edge("run:gone", "run:a")))
     assert _document(html(graph))["edges"] == []
+
+
+def test_a_sweep_is_drawn_as_one_and_not_as_a_version() -> None:
+    data = json.loads(_Elements(html(searched(3))).data)
+    found = data["nodes"][0]
+    assert (found["kind"], found["subtitle"], found["badges"]) == ("sweep", "sweep · random", [])
+    assert found["colour"] == list(astuple(look.SWEEP))
+    assert [name for name, _ in data["legend"]] == ["dataset", "model"]

@@ -139,3 +139,11 @@ def test_a_moment_without_a_zone_is_refused() -> None:
     raw["promotions"][0]["at"] = "2026-05-01T12:00:00"
     with pytest.raises(InvalidArgument, match="no time zone"):
         audit_from_json(raw)
+
+
+def test_an_audit_from_before_there_were_sweeps_can_be_read() -> None:
+    raw = sample("audit")
+    for run in raw["runs"]:
+        for key in ("sweep", "sweep_name", "trial"):
+            del run[key]
+    assert {(run.sweep, run.sweep_name, run.trial) for run in audit_from_json(raw).runs} == {("", "", None)}

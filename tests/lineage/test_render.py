@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lineal.core.errors import InvalidArgument, MissingDependency, Unavailable
 from lineal.lineage import render
 from lineal.lineage.model import Edge, Graph
-from tests.lineage.graphs import joined, run, version
+from tests.lineage.graphs import joined, run, searched, version
 
 HOSTILE = [
     'quo"te',
@@ -167,6 +167,15 @@ def test_the_module_loads_no_drawing_library_until_one_is_needed() -> None:
 
 
 # ---- Mermaid
+
+
+def test_a_sweep_is_six_sided_and_its_edges_are_dashed() -> None:
+    dot = render.dot(searched(2))
+    assert dot.count("shape=hexagon") == 1
+    assert dot.count("style=dashed") == 2
+    mermaid = render.mermaid(searched(2))
+    assert '  n0{{"search<br/>sweep · random"}}\n' in mermaid
+    assert mermaid.count('n0 -.->|"trial"|') == mermaid.count("-.->") == 2
 
 
 def test_mermaid_is_a_flowchart_from_left_to_right() -> None:

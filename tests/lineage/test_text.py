@@ -56,12 +56,13 @@ def test_the_chain_leads_from_raw_data_to_the_subject(audit: Audit) -> None:
 def test_a_run_shows_what_it_read_its_code_and_its_configuration(audit: Audit) -> None:
     told = lines(audit_text(audit))
     at = told.index("▶ train-svc  run b4t8w2ne  train")
-    assert told[at + 1 : at + 4] == [
+    assert told[at + 1 : at + 5] == [
+        "│ trial     17 of sweep digits-search (k3j2m9)",
         "│ reads     digits:v1 as train, labels:v2 as labels",
         "│ code      9be01d7734 train.py on better-f1, with uncommitted changes",
         "│ ran       2026-05-01 09:00:13 UTC, finished after 9 min 41 s, by ana@lab",
     ]
-    assert "kernel.gamma=0.001" in "".join(told[at : at + 7])
+    assert "kernel.gamma=0.001" in "".join(told[at : at + 8])
 
 
 @pytest.mark.parametrize("width", [20, 80, 120])

@@ -1,11 +1,12 @@
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from lineal.lineage.model import Edge, Graph
 from lineal.lineage.tree import rich_tree, tree
-from tests.lineage.graphs import joined, run, version
+from tests.lineage.graphs import joined, run, searched, version
 
 
 def _printed(graph: Graph, **options: str) -> str:
@@ -101,3 +102,28 @@ def test_control_characters_never_reach_the_terminal() -> None:
 def test_a_chain_longer_than_the_interpreters_stack_is_shown() -> None:
     chain = [run(str(number), focus=number == 0) for number in range(3000)]
     assert len(tree(joined(*pairwise(chain)), direction="down")) == 3000
+
+
+def test_a_sweep_comes_from_what_its_runs_use_and_goes_to_them_by_number() -> None:
+    assert tree(searched(3)) == [
+        "search  (sweep · random)",
+        "├── comes from",
+        "│   └── digits:v0  (dataset)",
+        "└── goes to",
+        "    ├── t0  (run · train · trial 0)  as trial",
+        "    │   └── model:v0  (model)",
+        "    ├── t1  (run · train · trial 1)  as trial",
+        "    │   └── model:v1  (model)",
+        "    └── t2  (run · train · trial 2)  as trial",
+    ]
+
+
+def test_a_model_comes_from_its_trial_and_that_from_its_sweep() -> None:
+    graph = searched(2, focus=False)
+    nodes = tuple(replace(node, focus=node.name == "model:v0") for node in graph.nodes)
+    assert tree(replace(graph, nodes=nodes), direction="up") == [
+        "model:v0  (model)",
+        "└── t0  (run · train · trial 0)",
+        "    ├── digits:v0  (dataset)",
+        "    └── search  (sweep · random)  as trial",
+    ]

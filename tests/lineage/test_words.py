@@ -143,7 +143,9 @@ def test_code_explains_a_run_only_when_all_of_it_is_committed(audit: Audit) -> N
 
 def test_a_version_is_told_by_its_run_as_far_as_that_is_known(audit: Audit) -> None:
     runs: dict[str, RunFacts] = {run.id: run for run in audit.runs}
-    assert words.made_text(audit.subject, runs).endswith("by ana, in run train-svc (b4t8w2ne)")
+    assert words.made_text(audit.subject, runs).endswith(
+        "by ana, in run train-svc (b4t8w2ne), trial 17 of sweep digits-search (k3j2m9)"
+    )
     assert words.made_text(audit.subject, {}).endswith("by ana, in run b4t8w2ne")
     assert words.made_text(audit.versions[0], runs).endswith("by ana; no run made it")
 
@@ -219,3 +221,11 @@ def test_spans_have_two_units_at_most(seconds: float, text: str) -> None:
 )
 def test_sizes_are_short(size_bytes: int, text: str) -> None:
     assert words.size(size_bytes) == text
+
+
+def test_a_run_says_which_trial_of_which_sweep_it_was(audit: Audit) -> None:
+    alone, trial = audit.runs
+    assert words.trial_text(alone) == ""
+    assert words.trial_text(trial) == "17 of sweep digits-search (k3j2m9)"
+    assert words.trial_text(replace(trial, sweep_name="k3j2m9")) == "17 of sweep k3j2m9"
+    assert words.trial_text(replace(trial, sweep_name="")) == "17 of sweep k3j2m9, which is gone"

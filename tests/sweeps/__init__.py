@@ -1,1 +1,1 @@
-"""Tests of the sweeps room."""
+"""Tests of the room of the same name: sweeps as pure functions of what is known."""

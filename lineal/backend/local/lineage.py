@@ -27,15 +27,16 @@ from lineal.lineage.report import (
     Verification,
     VersionFacts,
 )
-from lineal.registry import aliases, links, versions
-from lineal.registry.collections import Found
+from lineal.registry import aliases, collections, links, versions
 from lineal.registry.model import Version
 from lineal.storage import digest as digests
 from lineal.storage.manifest import Manifest
+from lineal.sweeps import sweeps
+from lineal.sweeps.sweeps import Found
 from lineal.tracking import runs
 from lineal.tracking.model import Run
 
-RUN_PREFIX = "run:"
+RUN_PREFIX, SWEEP_PREFIX = "run:", "sweep:"
 
 
 @repeating_operations
@@ -55,10 +56,13 @@ class LocalLineage(Lineage):
             if not seen.everything:
                 rows = subgraph.find_rows(session, start, "up" if up else "down", depth)
                 shown = subgraph.graph(subgraph.visible(rows, seen.has), start)
-                return [node.id for node in shown.nodes if not node.focus]
+                return [node.id for node in shown.nodes if not node.focus and node.kind != "sweep"]
             if start.versions:
                 return walks.reach_names(session, version=start.versions[0], up=up, depth=depth)
-            return walks.names(session, walks.reach(session, runs=start.runs, up=up, depth=depth))
+            reached = walks.reach(session, runs=start.runs, up=up, depth=depth)
+            if start.sweep:
+                reached.runs.update(start.runs)
+            return walks.names(session, reached)
 
     def used_by(self, ref: str) -> list[Run]:
         with self._here.database.read() as session:
@@ -137,7 +141,17 @@ class LocalLineage(Lineage):
     def _start(self, session: Session, subject: str) -> Start:
         if subject.startswith(RUN_PREFIX):
             return Start((), (self._here.run(session, subject.removeprefix(RUN_PREFIX)).id,))
+        if subject.startswith(SWEEP_PREFIX):
+            found = self._sweep(session, subject.removeprefix(SWEEP_PREFIX))
+            it, most = found.sweep, subgraph.MAX_NODES + 1
+            return Start((), tuple(runs.list_of_sweep(session, it.entity, it.project, it.id, limit=most)), found)
         return Start((self._here.resolve(session, subject, deleted=True).id,), ())
+
+    def _sweep(self, session: Session, sweep_id: str) -> Found:
+        found = sweeps.get(session, sweep_id)
+        if not self._here.check(session, found.sweep.entity, found.sweep.project, subject=f"sweep:{sweep_id}"):
+            raise sweeps.absent(sweep_id)
+        return found
 
     def _holding(self, subject: str) -> dict[int, Version]:
         """The version that the ref names, or every version that holds the file with that digest."""
@@ -231,7 +245,7 @@ class LocalLineage(Lineage):
             ]
         return tuple(sorted(found, key=lambda p: p.at))
 
-    def _shown(self, session: Session, id_: int) -> list[tuple[Found, set[int]]]:
+    def _shown(self, session: Session, id_: int) -> list[tuple[collections.Found, set[int]]]:
         """The collections that show the version, or did, each with the numbers it had there."""
         shown: dict[str, set[int]] = {}
         for placed in versions.places_of(session, id_, unlinked=True):
@@ -267,6 +281,7 @@ class LocalLineage(Lineage):
 
 def _run_facts(rows: Rows, id_: int) -> RunFacts:
     run = rows.runs[id_]
+    sweep = subgraph.sweep_of(rows, run)
     touched = sorted(
         (rows.versions[e.version].ref, e.role, e.output)
         for e in rows.edges
@@ -293,6 +308,9 @@ def _run_facts(rows: Rows, id_: int) -> RunFacts:
         outputs=tuple((ref, role) for ref, role, output in touched if output),
         parent=run.parent,
         parent_step=run.parent_step,
+        sweep=run.sweep,
+        sweep_name=sweep.name if sweep else "",
+        trial=run.trial,
     )
 
 

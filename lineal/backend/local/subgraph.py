@@ -1,10 +1,14 @@
-"""The lineage graph around some nodes: its rows, its order, and its records for drawing."""
+"""The lineage graph around some nodes: its rows, its order, and its records for drawing.
+
+Walks lead over runs and versions only. A sweep hangs on its runs wherever they are in a graph, so that a model shows
+which search it comes from, but not all the other trials of that search.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lineal.db.session import Session
 from lineal.lineage import edges, walks
@@ -12,21 +16,27 @@ from lineal.lineage.edges import RowEdge
 from lineal.lineage.model import Direction, Edge, Graph, Node
 from lineal.registry import versions
 from lineal.registry.model import Version
+from lineal.sweeps import sweeps
+from lineal.sweeps.model import Sweep
+from lineal.sweeps.sweeps import Found
 from lineal.tracking import runs
 from lineal.tracking.model import Run
 
 MAX_NODES = 20_000
 
+Seen = Callable[[Version | Run | Sweep], bool]
+
 
 class Start(NamedTuple):
-    """Where a walk begins: row ids of versions, or of runs."""
+    """Where a walk begins: row ids of versions, or of runs, which may be those of a sweep."""
 
     versions: tuple[int, ...]
     runs: tuple[int, ...]
+    sweep: Found | None = None
 
 
 class Rows(NamedTuple):
-    """A subgraph by row ids, with the records of its nodes and how far each lies from the start."""
+    """A subgraph by row ids, with the records of its nodes and how far each lies from the start; sweeps by id."""
 
     versions: Mapping[int, Version]
     runs: Mapping[int, Run]
@@ -34,6 +44,7 @@ class Rows(NamedTuple):
     forks: tuple[tuple[int, int], ...]  # of a run (the first) another one was forked
     depths: Mapping[tuple[bool, int], int]
     truncated: bool
+    sweeps: Mapping[str, Found]
 
 
 def find_rows(session: Session, start: Start, direction: Direction, depth: int | None) -> Rows:
@@ -54,17 +65,19 @@ def find_rows(session: Session, start: Start, direction: Direction, depth: int |
         between = [e for e in between if (True, e.run) in kept and (False, e.version) in kept]
         forks = [(parent, child) for parent, child in forks if (True, parent) in kept and (True, child) in kept]
         depths = kept
+    ran = runs.list_by_id(session, [id_ for is_run, id_ in depths if is_run])
     return Rows(
         versions.list_by_id(session, [id_ for is_run, id_ in depths if not is_run]),
-        runs.list_by_id(session, [id_ for is_run, id_ in depths if is_run]),
+        ran,
         tuple(between),
         tuple(forks),
         depths,
         truncated,
+        sweeps.list_by_id(session, {run.sweep for run in ran.values() if run.sweep}),
     )
 
 
-def visible(rows: Rows, seen: Callable[[Version | Run], bool]) -> Rows:
+def visible(rows: Rows, seen: Seen) -> Rows:
     """The rows without the nodes that aren't seen."""
     shown_versions = {id_: version for id_, version in rows.versions.items() if seen(version)}
     shown_runs = {id_: run for id_, run in rows.runs.items() if seen(run)}
@@ -79,13 +92,22 @@ def visible(rows: Rows, seen: Callable[[Version | Run], bool]) -> Rows:
             if node[1] in (shown_runs if node[0] else shown_versions)
         },
         rows.truncated,
+        {id_: found for id_, found in rows.sweeps.items() if seen(found.sweep)},
     )
+
+
+def sweep_of(rows: Rows, run: Run) -> Sweep | None:
+    """The sweep that the run is a trial of, unless it is gone; another project's with the same id is another one."""
+    found = rows.sweeps.get(run.sweep)
+    if found is None or (found.sweep.entity, found.sweep.project) != (run.entity, run.project):
+        return None
+    return found.sweep
 
 
 def _depths(
     start: Start, between: Collection[RowEdge], forks: Collection[tuple[int, int]]
 ) -> dict[tuple[bool, int], int]:
-    """How many edges each node lies from the start, whichever way they point."""
+    """How many edges each node lies from the start, whichever way they point; a sweep's runs lie one from it."""
     beside: dict[tuple[bool, int], list[tuple[bool, int]]] = {}
     for edge in between:
         beside.setdefault((True, edge.run), []).append((False, edge.version))
@@ -94,7 +116,7 @@ def _depths(
         beside.setdefault((True, parent), []).append((True, child))
         beside.setdefault((True, child), []).append((True, parent))
     first = [(False, id_) for id_ in start.versions] + [(True, id_) for id_ in start.runs]
-    depths = dict.fromkeys(first, 0)
+    depths = dict.fromkeys(first, 0 if start.sweep is None else 1)
     waiting = deque(first)
     while waiting:
         node = waiting.popleft()
@@ -138,9 +160,10 @@ def causes_first(rows: Rows) -> list[tuple[bool, int]]:
     return list(order)
 
 
-def graph(rows: Rows, start: Start, seen: Callable[[Version | Run], bool] = lambda _: True) -> Graph:
+def graph(rows: Rows, start: Start, seen: Seen = lambda _: True) -> Graph:
     """The rows as a graph for faces, those of the start in focus; what isn't `seen` is a node without a name."""
-    first = {(False, id_) for id_ in start.versions} | {(True, id_) for id_ in start.runs}
+    first = {(False, id_) for id_ in start.versions}
+    first |= {(True, id_) for id_ in start.runs if start.sweep is None}
     names: dict[tuple[bool, int], str] = {}
     nodes: list[Node] = []
     for (is_run, id_), depth in rows.depths.items():
@@ -160,11 +183,29 @@ def graph(rows: Rows, start: Start, seen: Callable[[Version | Run], bool] = lamb
         for e in rows.edges
     }
     drawn |= {Edge(names[True, parent], names[True, child], edges.FORK) for parent, child in rows.forks}
+    above, hanging = _swept(rows, start, seen)
+    nodes += above
+    drawn |= hanging
     return Graph(
         tuple(sorted(nodes, key=lambda node: (node.depth, node.id))),
         tuple(sorted(drawn, key=lambda edge: (edge.source, edge.target, edge.role))),
         rows.truncated,
     )
+
+
+def _swept(rows: Rows, start: Start, seen: Seen) -> tuple[list[Node], set[Edge]]:
+    """The sweeps of the runs that are seen, and the edges to these."""
+    found = {} if start.sweep is None else {start.sweep.sweep.id: (start.sweep, 0)}
+    hanging = set()
+    for id_, run in rows.runs.items():
+        sweep = sweep_of(rows, run) if seen(run) else None
+        if sweep is not None and seen(sweep):
+            depth = rows.depths[True, id_] + 1
+            known, nearest = found.get(sweep.id, (rows.sweeps[sweep.id], depth))
+            found[sweep.id] = (known, min(nearest, depth))
+            hanging.add(Edge(f"sweep:{sweep.id}", f"run:{run.id}", edges.TRIAL))
+    focus = start.sweep.sweep.id if start.sweep else None
+    return [_sweep_node(one, depth, id_ == focus) for id_, (one, depth) in found.items()], hanging
 
 
 def _version_node(version: Version, depth: int, focus: bool) -> Node:
@@ -190,7 +231,9 @@ def _version_node(version: Version, depth: int, focus: bool) -> Node:
 
 
 def _run_node(run: Run, depth: int, focus: bool) -> Node:
-    detail = {"run": run.path, "state": run.state, "by": f"{run.user}@{run.host}"}
+    detail: dict[str, Any] = {"run": run.path, "state": run.state, "by": f"{run.user}@{run.host}"}
+    if run.trial is not None:
+        detail |= {"sweep": run.sweep, "trial": run.trial}
     if run.code.get("commit"):
         detail["commit"] = str(run.code["commit"]) + (" (dirty)" if run.code.get("dirty") else "")
     return Node(
@@ -199,6 +242,28 @@ def _run_node(run: Run, depth: int, focus: bool) -> Node:
         name=run.name,
         type=run.job_type,
         created_at=run.created_at,
+        depth=depth,
+        focus=focus,
+        detail=detail,
+    )
+
+
+def _sweep_node(found: Found, depth: int, focus: bool) -> Node:
+    sweep = found.sweep
+    metrics = sweep.config.get("metrics") or [sweep.config.get("metric") or {}]
+    detail = {
+        "sweep": sweep.path,
+        "state": sweep.state,
+        "metric": ", ".join(f"{one.get('goal', 'minimize')} {one.get('name', '')}" for one in metrics if one),
+        "trials": found.trial_count,
+        "by": sweep.user,
+    }
+    return Node(
+        id=f"sweep:{sweep.id}",
+        kind="sweep",
+        name=sweep.name,
+        type=str(sweep.config.get("method", "")),
+        created_at=sweep.created_at,
         depth=depth,
         focus=focus,
         detail=detail,
