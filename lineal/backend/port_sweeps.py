@@ -74,7 +74,7 @@ class Sweeps:
         """The next trial for the agent, or why there is none. Asking again with the same token gives the same trial.
 
         A trial is given to one agent at a time. It becomes the run with `trial.run_id`, which gets the parameters
-        as config when it starts, and ends with that run. Raises not_found.sweep, unavailable.extra.
+        as config when it starts, and ends with that run. Raises not_found.sweep, unavailable.dependency.
         """
         raise NotImplementedError
 

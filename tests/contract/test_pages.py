@@ -47,6 +47,7 @@ def filled(desk: Desk) -> Backend:
     every = {"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}}
     for n in range(5):
         desk.backend.sweeps.create(f"s{n}", every)
+    for n in range(5):
         desk.backend.sweeps.take("s1", f"a{9 - n}", f"t{n}")
     desk.backend.runs.append("r1", "p9", 1, Batch(files=files, alerts=alerts))
     return desk.backend
