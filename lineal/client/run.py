@@ -52,7 +52,7 @@ class Run:
         self._before_end: list[Callable[[], None]] = []
         self._alerts: Alerts | None = None
         self._pid = os.getpid()
-        self._preempting = False
+        self._preempting = self._asked_to_stop = False
         self._ending = threading.RLock()
         self._is_ending = False
 
@@ -329,9 +329,8 @@ class Run:
             if self.state == "running" and not self._is_ending:  # a signal's handler may end it while it ends
                 self._is_ending = True
                 try:
-                    self._close(
-                        end._replace(state="preempted") if self._preempting and end.state == "killed" else end
-                    )
+                    taken_away = self._preempting and end.state == "killed" and not self._asked_to_stop
+                    self._close(end._replace(state="preempted") if taken_away else end)
                 finally:
                     self._is_ending = False
         current.left(self)
@@ -405,6 +404,7 @@ class Run:
 
         def stop() -> None:
             self._history.halt = None
+            self._asked_to_stop = True
             raise RunStopped(f"run {self.id} was asked to stop by {by}")
 
         self._history.halt = stop

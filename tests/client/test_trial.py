@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -238,3 +239,15 @@ def test_a_variable_alone_makes_no_trial(monkeypatch):
 
 def test_parameters_are_told_as_json(mine):
     assert json.loads(mine.variables()["LINEAL_TRIAL_PARAMS"]) == {"lr": 0.1, "optimizer.name": "sgd"}
+
+
+def test_a_run_that_is_asked_to_stop_is_not_preempted_though_its_machine_may_be_taken_away(mine):
+    with trial.assigned(mine), pytest.raises(lineal.errors.RunStopped), lineal.init() as run:
+        run.mark_preempting()
+        run.log({"loss": 0.5})
+        lineal.Api().run(run.id).stop()
+        for _ in range(10_000):
+            run.log({"loss": 0.4})
+            threading.Event().wait(0.01)
+    (ended,) = trials_of(mine)
+    assert (ended.state, lineal.Api().run(run.id).state) == ("stopped", "killed")

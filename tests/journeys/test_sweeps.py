@@ -342,3 +342,43 @@ def test_a_tiny_torch_training_is_searched_by_function_agents(by_folder: Ground,
     best = found.best_run()
     assert (found.state, found.expected_run_count, len(found.runs)) == ("finished", 12, 12)
     assert best.summary["loss"] == min(run.summary["loss"] for run in found.runs) < 0.5
+
+
+def test_ray_runs_four_agents_on_one_machine(by_folder: Ground) -> None:
+    """Ray decides where agents run, Lineal what they run; a process of its own, since Ray starts many."""
+    ground = by_folder
+    sweep = ground.create(
+        """
+        method: grid
+        metric: {name: loss}
+        parameters: {x: {values: [1, 2, 3, 4, 5, 6, 7, 8]}}
+        """
+    )
+    script = f"""
+import ray
+
+@ray.remote(num_cpus=1)
+def agent():
+    import lineal
+
+    def train():
+        with lineal.init() as run:
+            run.log({{"loss": run.config["x"]}})
+
+    return lineal.agent({sweep!r}, train)
+
+ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, _temp_dir={str(ground.folder / "ray")!r})
+print(sum(ray.get([agent.remote() for _ in range(4)])))
+"""
+    command = [sys.executable, "-c", script]
+    env = {**ground.env, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        command, cwd=ground.folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "8"
+    trials = ground.trials(sweep)
+    assert Counter(trial.state for trial in trials) == {"finished": 8}
+    agents = lineal.Api(ground.env["LINEAL_URL"]).sweep(sweep).agents
+    assert len(agents) == 4
+    assert all(agent.left_at is not None for agent in agents)
