@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -344,7 +345,7 @@ def test_a_tiny_torch_training_is_searched_by_function_agents(by_folder: Ground,
     assert best.summary["loss"] == min(run.summary["loss"] for run in found.runs) < 0.5
 
 
-def test_ray_runs_four_agents_on_one_machine(by_folder: Ground) -> None:
+def test_ray_runs_four_agents_on_one_machine(by_folder: Ground, request: pytest.FixtureRequest) -> None:
     """Ray decides where agents run, Lineal what they run; a process of its own, since Ray starts many."""
     ground = by_folder
     sweep = ground.create(
@@ -354,6 +355,8 @@ def test_ray_runs_four_agents_on_one_machine(by_folder: Ground) -> None:
         parameters: {x: {values: [1, 2, 3, 4, 5, 6, 7, 8]}}
         """
     )
+    short = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # the paths of its sockets have at most 107 bytes
+    request.addfinalizer(lambda: shutil.rmtree(short, ignore_errors=True))
     script = f"""
 import ray
 
@@ -367,7 +370,7 @@ def agent():
 
     return lineal.agent({sweep!r}, train)
 
-ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, _temp_dir={str(ground.folder / "ray")!r})
+ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, _temp_dir={short!r})
 print(sum(ray.get([agent.remote() for _ in range(4)])))
 """
     command = [sys.executable, "-c", script]
