@@ -32,10 +32,39 @@ with lineal.init() as run:
         run.log({"loss": run.config["x"] / (step + 1)})
         threading.Event().wait(0.02)
 """
-QUICK = """
-import lineal
+TORCH_SWEEP = """
+program: train.py
+project: digits-sweep
+method: bayes
+metric: {name: accuracy, goal: maximize}
+run_cap: 8
+lease_s: 5
+parameters:
+  lr: {distribution: log_uniform_values, min: 0.001, max: 1.0}
+  optimizer: {values: [SGD, Adam]}
+early_terminate: {type: hyperband, min_iter: 3, eta: 3}
+"""
+TORCH = """
+import lineal, torch
+from sklearn.datasets import load_digits
+torch.manual_seed(0)
+torch.set_num_threads(1)
+images, kinds = (torch.tensor(part) for part in load_digits(return_X_y=True))
+images = images.float() / 16
+model = torch.nn.Linear(64, 10)
 with lineal.init() as run:
-    run.log({"loss": (run.config["x"] - 3) ** 2})
+    optimizer = getattr(torch.optim, run.config["optimizer"])(model.parameters(), lr=run.config["lr"])
+    for epoch in range(60):
+        loss = torch.nn.functional.cross_entropy(model(images[:1200]), kinds[:1200])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        found = model(images[1200:]).argmax(1)
+        run.log({"loss": loss, "accuracy": (found == kinds[1200:]).float().mean()})
+    artifact = lineal.Artifact("digits-network", "model", metadata={"accuracy": run.summary["accuracy"]})
+    with artifact.new_file("weights.bin", mode="wb") as file:
+        file.write(model.weight.detach().numpy().tobytes())
+    run.log_artifact(artifact)
 """
 
 
@@ -133,12 +162,15 @@ def by_folder(tmp_path: Path) -> Iterator[Ground]:
     made.close()
 
 
-def test_a_search_by_four_agents_with_hyperband_ends_in_a_promoted_model(by_folder: Ground) -> None:
+@pytest.mark.parametrize("learner", ["scikit-learn", "torch"])
+def test_a_search_by_four_agents_with_hyperband_ends_in_a_promoted_model(by_folder: Ground, learner: str) -> None:
     ground = by_folder
-    for name in ("train.py", "sweep.yaml"):
-        shutil.copy(EXAMPLE / name, ground.folder)
-    config = (ground.folder / "sweep.yaml").read_text().replace("run_cap: 16", "run_cap: 14\nlease_s: 5")
-    sweep = ground.create(config)
+    config = (EXAMPLE / "sweep.yaml").read_text().replace("run_cap: 16", "run_cap: 14\nlease_s: 5")
+    program = (EXAMPLE / "train.py").read_text()
+    if learner == "torch":
+        pytest.importorskip("torch")
+        config, program = TORCH_SWEEP, TORCH
+    sweep = ground.create(config, program)
     first = [ground.agent(sweep, "--count", "20") for _ in range(4)]
     ground.until(lambda: len(ground.trials(sweep)) >= 5)
     kill_whole(first[0])  # a machine is gone, another agent takes its place
@@ -147,17 +179,20 @@ def test_a_search_by_four_agents_with_hyperband_ends_in_a_promoted_model(by_fold
 
     shown = ground.json("sweep", "show", sweep)
     trials = ground.trials(sweep)
-    assert (shown["sweep"]["state"], len(trials)) == ("finished", 14)
+    assert (shown["sweep"]["state"], len(trials)) == ("finished", shown["sweep"]["expected_run_count"])
     assert {trial.state for trial in trials} <= {"finished", "stopped"}
     assert all("hyperband at iteration" in trial.message for trial in trials if trial.state == "stopped")
-    assert len({json.dumps(dict(trial.params)) for trial in trials}) == 14
+    assert len({json.dumps(dict(trial.params)) for trial in trials}) == len(trials)
 
     ground.lineal("sweep", "best", sweep, "--promote", "production")
     best = max(trials, key=lambda trial: trial.values["accuracy"])
     model = lineal.Api(ground.env["LINEAL_URL"]).artifact("digits-sweep/digits-network:production")
     assert model.metadata["accuracy"] == best.values["accuracy"]
     assert model.logged_by().id == best.run_id
-    assert best.values["accuracy"] > 0.95
+    assert best.values["accuracy"] > 0.9
+    assert f"trial {best.number} of sweep" in ground.lineal("audit", "digits-sweep/digits-network:production")
+    tree = ground.lineal("lineage", f"sweep:{sweep}")
+    assert "digits-network:v0" in tree
 
 
 def test_killed_agents_lose_and_double_nothing(ground: Ground) -> None:

@@ -53,6 +53,7 @@ SECURITY_ITEMS: dict[str, list[str]] = {
         "test_house.py::test_nothing_unpickles_evaluates_or_asks_a_shell",
         "security/test_paths.py::test_a1_a2_a3_a5_no_text_in_any_parameter_leads_out_of_the_store",
         "client/test_reproduce.py::test_the_script_does_the_same_and_nothing_else_whatever_is_on_record",
+        "client/test_command.py::test_a_program_gets_the_words_as_they_are",
     ],
     "B1": [
         "storage/test_manifest.py::test_a_manifest_with_a_path_that_leads_elsewhere_is_refused",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # loaded when a ref is first looked up: a process that only l
     from lineal.registry import collections
     from lineal.registry.aliases import Mover
     from lineal.registry.versions import Placed
+    from lineal.sweeps.sweeps import Found as Sweeping
     from lineal.tracking.runs import Started
 
 _KEPT_ENTRIES = 200_000
@@ -170,6 +171,15 @@ class Context:
         if not self.check(session, found.run.entity, found.run.project, subject=f"run:{run_id}", needs=needs):
             raise runs.absent(run_id)
         return runs.check_running(found) if running else found
+
+    def sweep(self, session: Session, sweep_id: str, *, locked: bool = False) -> Sweeping:
+        """The sweep with that id, its row locked if asked; one that the caller may use as the act takes."""
+        from lineal.sweeps import sweeps
+
+        found = sweeps.get(session, sweep_id, locked=locked)
+        if not self.check(session, found.sweep.entity, found.sweep.project, subject=f"sweep:{sweep_id}"):
+            raise sweeps.absent(sweep_id)
+        return found
 
     # ---- what the caller may do; all, where a store was opened by its folder or database ---------------------
 

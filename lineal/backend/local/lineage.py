@@ -31,8 +31,6 @@ from lineal.registry import aliases, collections, links, versions
 from lineal.registry.model import Version
 from lineal.storage import digest as digests
 from lineal.storage.manifest import Manifest
-from lineal.sweeps import sweeps
-from lineal.sweeps.sweeps import Found
 from lineal.tracking import runs
 from lineal.tracking.model import Run
 
@@ -142,16 +140,10 @@ class LocalLineage(Lineage):
         if subject.startswith(RUN_PREFIX):
             return Start((), (self._here.run(session, subject.removeprefix(RUN_PREFIX)).id,))
         if subject.startswith(SWEEP_PREFIX):
-            found = self._sweep(session, subject.removeprefix(SWEEP_PREFIX))
+            found = self._here.sweep(session, subject.removeprefix(SWEEP_PREFIX))
             it, most = found.sweep, subgraph.MAX_NODES + 1
             return Start((), tuple(runs.list_of_sweep(session, it.entity, it.project, it.id, limit=most)), found)
         return Start((self._here.resolve(session, subject, deleted=True).id,), ())
-
-    def _sweep(self, session: Session, sweep_id: str) -> Found:
-        found = sweeps.get(session, sweep_id)
-        if not self._here.check(session, found.sweep.entity, found.sweep.project, subject=f"sweep:{sweep_id}"):
-            raise sweeps.absent(sweep_id)
-        return found
 
     def _holding(self, subject: str) -> dict[int, Version]:
         """The version that the ref names, or every version that holds the file with that digest."""

@@ -80,7 +80,7 @@ class LocalSweeps(Sweeps):
 
     def get(self, sweep_id: str) -> Sweep:
         with self._here.database.read() as session:
-            return self._told(session, self._sweep(session, sweep_id))
+            return self._told(session, self._here.sweep(session, sweep_id))
 
     def list(
         self, *, project: str | None = None, limit: int | None = None, after: str | None = None
@@ -94,19 +94,19 @@ class LocalSweeps(Sweeps):
     def list_trials(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Trial]:
         check_limit(limit)
         with self._here.database.read() as session:
-            found = self._sweep(session, sweep_id)
+            found = self._here.sweep(session, sweep_id)
             return trials.list_page(session, found.id, limit=limit, after=_number(after))
 
     def list_agents(self, sweep_id: str, *, limit: int | None = None, after: str | None = None) -> Sequence[Agent]:
         check_limit(limit)
         with self._here.database.read() as session:
-            return agents.list_page(session, self._sweep(session, sweep_id).id, limit=limit, after=after)
+            return agents.list_page(session, self._here.sweep(session, sweep_id).id, limit=limit, after=after)
 
     def insight(self, sweep_id: str) -> Insight:
         from lineal.sweeps import insight
 
         with self._here.database.read() as session:
-            found = self._sweep(session, sweep_id)
+            found = self._here.sweep(session, sweep_id)
             every = trials.list_page(session, found.id)
         return insight.insight(every, joined.parsed(found.sweep.config))
 
@@ -114,7 +114,7 @@ class LocalSweeps(Sweeps):
 
     def change(self, sweep_id: str, *, state: SweepState | None = None, name: str | None = None) -> Sweep:
         with self._here.database.begin() as session:
-            found = self._sweep(session, sweep_id, locked=True)
+            found = self._here.sweep(session, sweep_id, locked=True)
             self._here.note({"state": found.sweep.state, "name": found.sweep.name})
             new: dict[str, Any] = {}
             if name is not None:
@@ -129,7 +129,7 @@ class LocalSweeps(Sweeps):
 
     def delete(self, sweep_id: str) -> Sweep:
         with self._here.database.begin() as session:
-            found = self._sweep(session, sweep_id, locked=True)
+            found = self._here.sweep(session, sweep_id, locked=True)
             told = self._told(session, found)
             sweeps.forget(session, found.id)
             return told
@@ -150,7 +150,7 @@ class LocalSweeps(Sweeps):
     def _asked(self, sweep_id: str) -> tuple[int, dict[str, Any]] | None:
         """The number of the next new trial and its point; None where there will be none, or it costs nothing."""
         with self._here.database.read() as session:
-            found = self._sweep(session, sweep_id)
+            found = self._here.sweep(session, sweep_id)
             config = joined.parsed(found.sweep.config)
             if found.sweep.state != "running" or config.method in ("grid", "random"):
                 return None
@@ -261,7 +261,7 @@ class LocalSweeps(Sweeps):
 
     def end(self, sweep_id: str, number: int, run_id: str, state: TrialEnd, *, message: str = "") -> Trial:
         with self._here.database.begin() as session:
-            found = self._sweep(session, sweep_id, locked=True)
+            found = self._here.sweep(session, sweep_id, locked=True)
             placed = trials.by_number(session, found.id, number)
             if placed.trial.run_id == run_id and placed.trial.state in ("running", "waiting"):
                 joined.close(session, found, placed, state, message=check_text(message, "message"))
@@ -272,14 +272,8 @@ class LocalSweeps(Sweeps):
     def _heard(self, session: Session, sweep_id: str, agent: str) -> Found:
         """The sweep, its row locked, the agent noted as heard."""
         check_name(agent, "agent")
-        found = self._sweep(session, sweep_id, locked=True)
+        found = self._here.sweep(session, sweep_id, locked=True)
         agents.see(session, found.id, agent, host=self._here.host, user=self._here.user, at=clock.now())
-        return found
-
-    def _sweep(self, session: Session, sweep_id: str, *, locked: bool = False) -> Found:
-        found = sweeps.get(session, sweep_id, locked=locked)
-        if not self._here.check(session, found.sweep.entity, found.sweep.project, subject=f"sweep:{sweep_id}"):
-            raise sweeps.absent(sweep_id)
         return found
 
     def _told(self, session: Session, found: Found) -> Sweep:
