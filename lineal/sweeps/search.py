@@ -53,14 +53,11 @@ def suggest(space: Space, plan: Plan, evidence: Sequence[Evidence], number: int)
     random = np.random.default_rng([plan.seed % 2**64, number % 2**64])
     if plan.method == "random":
         return sampling.draw(space, random)
-    try:
-        from lineal.sweeps import bayes, tpe
-        from lineal.sweeps.encoding import Encoding
-        from lineal.sweeps.history import read
-    except ImportError:
-        raise MissingDependency(
-            f'a sweep with method {plan.method} needs SciPy: pip install "lineal[sweeps]"'
-        ) from None
+    check_installed(plan.method)
+    from lineal.sweeps import bayes, tpe
+    from lineal.sweeps.encoding import Encoding
+    from lineal.sweeps.history import read
+
     encoding = Encoding(space)
     if not encoding.width:
         return sampling.draw(space, random)
@@ -69,6 +66,18 @@ def suggest(space: Space, plan: Plan, evidence: Sequence[Evidence], number: int)
         if plan.method == "bayes":
             return bayes.suggest(encoding, known, plan.seed, number, random)
         return tpe.suggest(encoding, known, plan.seed, number, random)
+
+
+def check_installed(method: Method) -> None:
+    """Raises unavailable.dependency where the method needs what isn't installed here."""
+    if method in ("bayes", "tpe"):
+        try:
+            import scipy  # noqa: F401
+            import threadpoolctl  # noqa: F401
+        except ImportError:
+            raise MissingDependency(
+                f'a sweep with method {method} needs SciPy: pip install "lineal[sweeps]"'
+            ) from None
 
 
 @cache

@@ -46,6 +46,7 @@ class LocalSweeps(Sweeps):
         if len(check_name(sweep_id, "sweep id")) > sweeps.MAX_ID:
             raise InvalidArgument(f"a sweep id has at most {sweeps.MAX_ID} characters")
         wanted = configs.parse(config)
+        search.check_installed(wanted.method)
         place = self._here.project_for(project or wanted.project)
         if place == REGISTRY:
             raise InvalidRef("the project 'registry' holds links only; give the sweep another project")
