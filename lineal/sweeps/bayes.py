@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lineal.sweeps import ascent, design, process, targets
+from lineal.sweeps import ascent, bend, design, process, targets
 from lineal.sweeps import history as past
 from lineal.sweeps.acquisition import Promise
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineal.sweeps.process import Hyper, Process
 
 KNOWN = 400  # trials that the process is conditioned on, at most
+BENT = 5  # trials that it takes to tell how values are bent
 FITTED = 100  # trials that its hyperparameters are fitted to; more of them only refine that
 
 
@@ -69,7 +70,7 @@ def _promise(encoding: Encoding, history: History, random: Generator) -> Promise
         if constraints:
             return Promise(None, 0.0, constraints)
         counted = ended
-    model = _fitted(encoding, rows, values, random)
+    model = _fitted_best(encoding, rows, values, random)
     best = float(model.predict(rows[counted])[0].min())
     if len(pending):
         believed = model.predict(pending)[0]
@@ -81,6 +82,18 @@ def _constraint(encoding: Encoding, rows: Floats, excess: Floats, pending: Float
     """A process of which the constraint is met where it is at most 0, with its own mean for what is pending."""
     model = _fitted(encoding, rows, targets.centred(excess), random)
     return model.extended(pending, model.predict(pending)[0]) if len(pending) else model
+
+
+def _fitted_best(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:
+    """The process of the values, or of the values bent where they are more probable so."""
+    plain = _fitted(encoding, rows, values, random)
+    if len(values) < BENT:
+        return plain
+    found, spread = bend.bent(values, bend.exponent(values))
+    if not found.any():
+        return plain
+    other = _fitted(encoding, rows, found, random)
+    return other if other.hyper.evidence + spread > plain.hyper.evidence else plain
 
 
 def _fitted(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:

@@ -28,11 +28,15 @@ _NOISE_PRIOR = (-9.0, 3.0)
 
 @dataclass(frozen=True)
 class Hyper:
-    """What is fitted: a length scale for each parameter, the variance, the noise's variance."""
+    """What is fitted: a length scale for each parameter, the variance, the noise's variance.
+
+    `evidence` is the logarithm of how probable they and the targets are together, but for a constant.
+    """
 
     scales: Floats
     variance: float
     noise: float
+    evidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def fit(rows: Floats, owners: Ints, targets: Floats, *, start: Hyper | None = No
         options={"maxiter": rounds, "maxfun": rounds * 2, "ftol": 1e-5, "gtol": 1e-3},
     )
     best = np.exp(found.x)
-    return Hyper(best[:width], float(best[width]), float(best[width + 1]))
+    return Hyper(best[:width], float(best[width]), float(best[width + 1]), -float(found.fun))
 
 
 def condition(rows: Floats, owners: Ints, targets: Floats, hyper: Hyper) -> Process:
