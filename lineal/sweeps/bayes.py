@@ -85,7 +85,9 @@ def _constraint(encoding: Encoding, rows: Floats, excess: Floats, pending: Float
 
 
 def _fitted_best(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:
-    """The process of the values, or of the values bent where they are more probable so."""
+    """The process of the values, or of the values bent where these are more probable, though one number more is fitted
+    for them (Schwarz 1978): noise must not pass for a bend.
+    """
     plain = _fitted(encoding, rows, values, random)
     if len(values) < BENT:
         return plain
@@ -93,7 +95,8 @@ def _fitted_best(encoding: Encoding, rows: Floats, values: Floats, random: Gener
     if not found.any():
         return plain
     other = _fitted(encoding, rows, found, random)
-    return other if other.hyper.evidence + spread > plain.hyper.evidence else plain
+    gain = other.hyper.evidence + spread - plain.hyper.evidence
+    return other if gain > 0.5 * np.log(len(values)) else plain
 
 
 def _fitted(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:
