@@ -85,8 +85,8 @@ def _constraint(encoding: Encoding, rows: Floats, excess: Floats, pending: Float
 
 
 def _fitted_best(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:
-    """The process of the values, or of the values bent where these are more probable, though one number more is fitted
-    for them (Schwarz 1978): noise must not pass for a bend.
+    """The process of the values, or of the values bent where these are more probable by more than the number that is
+    fitted for it costs (Schwarz 1978): noise must not pass for a bend.
     """
     plain = _fitted(encoding, rows, values, random)
     if len(values) < BENT:
