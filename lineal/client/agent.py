@@ -249,7 +249,11 @@ class Agent:
 
     def _ended(self, mine: Assigned, why: str) -> Trial:
         """The trial as the store has it, ended: by its run, or else as failed."""
-        found = self._trial(mine.number)
+        try:
+            found = self._trial(mine.number)
+        except SweepNotFound:
+            current.send_left(self._conn, mine.run_id)  # the run stays, with all that it said
+            raise
         if found.state == "running" and found.run_id == mine.run_id:
             current.send_left(self._conn, mine.run_id)  # what its program could not say any more
             found = self._trial(mine.number)

@@ -159,6 +159,7 @@ def test_a_deleted_sweep_leaves_its_runs_and_stops_those_that_run(desk: Desk) ->
     desk.backend.runs.start(trial.run_id, sweep="s1")
     assert desk.backend.sweeps.delete("s1").id == "s1"
     assert "its sweep" in (log(desk, trial, 1, 0.5).stop_asked_by or "")
+    assert desk.backend.runs.start(trial.run_id, sweep="s1").sweep == "s1", "what it has left to say is taken"
     assert desk.backend.runs.finish(trial.run_id, "killed").state == "killed"
     with pytest.raises(errors.TrialNotFound):
         desk.backend.runs.start(late.run_id, sweep="s1")

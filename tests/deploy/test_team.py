@@ -21,6 +21,7 @@ import httpx
 import psycopg
 import pytest
 
+from lineal.db.schema import FORMAT
 from tests import seaweed
 from tests.deploy.files import DEPLOY, NAME, ROOT, S3_NAME, compose
 from tests.journeys.serving import until
@@ -382,4 +383,4 @@ def test_the_upkeep_that_is_scheduled_runs_and_the_drill_succeeds(served: Team, 
     assert "ada" in served.lineal("--url", drill, "admin", "user", "list")
     assert "would go" in served.lineal("gc", "--plan").lower()
     assert "all is well" in served.lineal("fsck")
-    assert "format 3" in served.lineal("server", "migrate", "--check")
+    assert f"format {FORMAT}" in served.lineal("server", "migrate", "--check")

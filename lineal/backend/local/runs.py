@@ -71,9 +71,11 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
             if sweep is not None:
                 from lineal.backend.local import trials
 
-                trial = trials.begin(session, run_id, sweep)
-                number, config_ = trial.placed.trial.number, trials.settings(trial, run)
-                run = replace(run, config=config_, sweep=sweep, trial=number)
+                begun = found is not None and found.run.sweep == sweep
+                trial = trials.begin(session, run_id, sweep, begun=begun)
+                if trial is not None:
+                    number = trial.placed.trial.number
+                    run = replace(run, config=trials.settings(trial, run), sweep=sweep, trial=number)
             if found is not None and not self._here.check(session, found.run.entity, found.run.project):
                 raise RunExists(f"the id {run_id} is taken; give the run another one")
             if found is None:

@@ -37,9 +37,14 @@ def _parsed(text: str) -> SweepConfig:
 # ---- from the run's start to its end -------------------------------------------------------------------------
 
 
-def begin(session: Session, run_id: str, sweep_id: str) -> OfRun:
-    """The trial of the sweep that the run becomes. Raises not_found.trial where it is another run's."""
+def begin(session: Session, run_id: str, sweep_id: str, *, begun: bool) -> OfRun | None:
+    """The trial of the sweep that the run becomes; None for a run that had `begun` as one that it is no more.
+
+    What such a run has left to say is still taken. Raises not_found.trial where the trial is another run's.
+    """
     found = trials.of_run(session, run_id)
+    if found is None and begun:
+        return None
     if found is None or found.placed.trial.sweep != sweep_id:
         raise TrialNotFound(
             f"run {run_id} is no trial of sweep {sweep_id} (any more); another run has taken its place"
