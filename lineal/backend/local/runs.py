@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -71,11 +70,7 @@ class LocalRuns(LocalEvents, LocalRecord, LocalRunSearch):
             if sweep is not None:
                 from lineal.backend.local import trials
 
-                begun = found is not None and found.run.sweep == sweep
-                trial = trials.begin(session, run_id, sweep, begun=begun)
-                if trial is not None:
-                    number = trial.placed.trial.number
-                    run = replace(run, config=trials.settings(trial, run), sweep=sweep, trial=number)
+                run = trials.begin(session, run, sweep, begun=found is not None and found.run.sweep == sweep)
             if found is not None and not self._here.check(session, found.run.entity, found.run.project):
                 raise RunExists(f"the id {run_id} is taken; give the run another one")
             if found is None:

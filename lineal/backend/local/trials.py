@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from lineal.core import clock
-from lineal.core.errors import InvalidArgument, InvalidMetric, TrialNotFound
+from lineal.core.errors import InvalidMetric, TrialNotFound
 from lineal.db.session import Session
 from lineal.sweeps import config as configs
 from lineal.sweeps import grid, stopping, sweeps, trials, values
@@ -37,26 +38,27 @@ def _parsed(text: str) -> SweepConfig:
 # ---- from the run's start to its end -------------------------------------------------------------------------
 
 
-def begin(session: Session, run_id: str, sweep_id: str, *, begun: bool) -> OfRun | None:
-    """The trial of the sweep that the run becomes; None for a run that had `begun` as one that it is no more.
+def begin(session: Session, run: Run, sweep_id: str, *, begun: bool) -> Run:
+    """The run as the trial of the sweep that bears its id: with the trial's parameters in its config.
 
-    What such a run has left to say is still taken. Raises not_found.trial where the trial is another run's.
+    A run that had `begun` as one that it is no more stays as it is: what it has left to say is taken. Raises
+    not_found.trial where the trial is another run's, or of another project.
     """
-    found = trials.of_run(session, run_id)
+    found = trials.of_run(session, run.id)
     if found is None and begun:
-        return None
-    if found is None or found.placed.trial.sweep != sweep_id:
+        return run
+    if (
+        found is None
+        or found.placed.trial.sweep != sweep_id
+        or (found.entity, found.project) != (run.entity, run.project)
+    ):
         raise TrialNotFound(
-            f"run {run_id} is no trial of sweep {sweep_id} (any more); another run has taken its place"
+            f"run {run.id} is no trial of sweep {sweep_id[:80]} in {run.entity}/{run.project} (any more); another run may "
+            "have taken its place"
         )
-    return found
-
-
-def settings(trial: OfRun, run: Run) -> dict[str, Any]:
-    """The run's config with the trial's parameters in it. Raises invalid.argument for a run of another project."""
-    if (run.entity, run.project) != (trial.entity, trial.project):
-        raise InvalidArgument(f"the sweep is in {trial.entity}/{trial.project}; start its runs there")
-    return _merged(run.config, configs.nested(trial.placed.trial.params))
+    trial = found.placed.trial
+    config = _merged(run.config, configs.nested(trial.params))
+    return replace(run, config=config, sweep=sweep_id, trial=trial.number)
 
 
 def heard(session: Session, run_id: str, chunk: Chunk | None) -> str | None:
