@@ -17,7 +17,7 @@ from lineal.sweeps import grid, stopping, sweeps, trials, values
 from lineal.sweeps.config import SweepConfig
 from lineal.sweeps.stopping import Hyperband
 from lineal.sweeps.sweeps import Found
-from lineal.sweeps.trials import OfRun, Placed
+from lineal.sweeps.trials import Placed
 from lineal.tracking.model import Run
 from lineal.tracking.rows import Chunk, numbers
 
@@ -47,14 +47,11 @@ def begin(session: Session, run: Run, sweep_id: str, *, begun: bool) -> Run:
     found = trials.of_run(session, run.id)
     if found is None and begun:
         return run
-    if (
-        found is None
-        or found.placed.trial.sweep != sweep_id
-        or (found.entity, found.project) != (run.entity, run.project)
-    ):
+    place = (run.entity, run.project)
+    if found is None or found.placed.trial.sweep != sweep_id or (found.entity, found.project) != place:
         raise TrialNotFound(
-            f"run {run.id} is no trial of sweep {sweep_id[:80]} in {run.entity}/{run.project} (any more); another run may "
-            "have taken its place"
+            f"run {run.id} is no trial of sweep {sweep_id[:80]} in {'/'.join(place)} (any more); another run may have "
+            "taken its place"
         )
     trial = found.placed.trial
     config = _merged(run.config, configs.nested(trial.params))
