@@ -50,8 +50,8 @@ def begin(session: Session, run: Run, sweep_id: str, *, begun: bool) -> Run:
     place = (run.entity, run.project)
     if found is None or found.placed.trial.sweep != sweep_id or (found.entity, found.project) != place:
         raise TrialNotFound(
-            f"run {run.id} is no trial of sweep {sweep_id[:80]} in {'/'.join(place)} (any more); another run may have "
-            "taken its place"
+            f"run {run.id} is no trial of sweep {sweep_id[:80]} in {'/'.join(place)} (any more); "
+            "another run may have taken its place"
         )
     trial = found.placed.trial
     config = _merged(run.config, configs.nested(trial.params))
