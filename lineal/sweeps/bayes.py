@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lineal.sweeps.encoding import Encoding, Floats, Ints, Mask
     from lineal.sweeps.history import History
-    from lineal.sweeps.process import Hyper, Process
+    from lineal.sweeps.process import Process
 
 KNOWN = 400  # trials that the process is conditioned on, at most
 BENT = 5  # trials that it takes to tell how values are bent
@@ -70,7 +70,7 @@ def _promise(encoding: Encoding, history: History, random: Generator) -> Promise
         if constraints:
             return Promise(None, 0.0, constraints)
         counted = ended
-    model = _fitted_best(encoding, rows, values, random)
+    model = _fitted(encoding, rows, values, random, bends=True)
     best = float(model.predict(rows[counted])[0].min())
     if len(pending):
         believed = model.predict(pending)[0]
@@ -84,27 +84,20 @@ def _constraint(encoding: Encoding, rows: Floats, excess: Floats, pending: Float
     return model.extended(pending, model.predict(pending)[0]) if len(pending) else model
 
 
-def _fitted_best(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:
-    """The process of the values, or of the values bent where these are more probable by more than the number that is
-    fitted for it costs (Schwarz 1978): noise must not pass for a bend.
+def _fitted(encoding: Encoding, rows: Floats, values: Floats, random: Generator, *, bends: bool = False) -> Process:
+    """The process of the values; where it `bends`, of the values bent if these are more probable by more than the
+    number that is fitted for it costs (Schwarz 1978): noise must not pass for a bend.
     """
-    plain = _fitted(encoding, rows, values, random)
-    if len(values) < BENT:
-        return plain
-    found, spread = bend.bent(values, bend.exponent(values))
-    if not found.any():
-        return plain
-    other = _fitted(encoding, rows, found, random)
-    gain = other.hyper.evidence + spread - plain.hyper.evidence
-    return other if gain > 0.5 * np.log(len(values)) else plain
-
-
-def _fitted(encoding: Encoding, rows: Floats, values: Floats, random: Generator) -> Process:
-    hyper: Hyper | None = None
+    part = _some(values, np.arange(len(rows)), FITTED, random)
+    hyper = process.fit(rows[part], encoding.owners, values[part])
+    if bends and len(values) >= BENT:
+        found, slopes = bend.bent(values, bend.exponent(values))
+        other = process.fit(rows[part], encoding.owners, found[part])
+        gain = other.evidence + float(slopes[part].sum()) - hyper.evidence
+        if found.any() and gain > 0.5 * np.log(len(part)):
+            hyper, values = other, found
     if len(rows) > FITTED:
-        part = _some(values, np.arange(len(rows)), FITTED, random)
-        hyper = process.fit(rows[part], encoding.owners, values[part])
-    hyper = process.fit(rows, encoding.owners, values, start=hyper, rounds=5 if hyper else 60)
+        hyper = process.fit(rows, encoding.owners, values, start=hyper, rounds=5)
     return process.condition(rows, encoding.owners, values, hyper)
 
 

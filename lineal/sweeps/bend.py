@@ -29,16 +29,15 @@ def exponent(values: Floats) -> float:
     return best
 
 
-def bent(values: Floats, exponent: float) -> tuple[Floats, float]:
-    """The values bent and standardised again, and the logarithm of how much that spreads them: a density of the bent
-    ones, times its exponential, is one of the values. All zeros, and 0, where nothing is left to tell them apart.
+def bent(values: Floats, exponent: float) -> tuple[Floats, Floats]:
+    """The values bent and standardised again, and the logarithm of the bend's slope at each; added to the logarithm of
+    a density of the bent ones, they make it one of the values. All zeros where nothing tells them apart any more.
     """
     found = _power(values, np.array([exponent]))[0]
     deviation = float(found.std())
     if not deviation > 1e-9:
-        return np.zeros_like(values), 0.0
-    spread = (exponent - 1) * float(_stretch(values).sum()) - len(values) * float(np.log(deviation))
-    return (found - found.mean()) / deviation, spread
+        return np.zeros_like(values), np.zeros_like(values)
+    return (found - found.mean()) / deviation, (exponent - 1) * _stretch(values) - np.log(deviation)
 
 
 def _power(values: Floats, exponents: Floats) -> Floats:
