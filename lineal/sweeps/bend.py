@@ -30,8 +30,10 @@ def exponent(values: Floats) -> float:
 
 
 def bent(values: Floats, exponent: float) -> tuple[Floats, Floats]:
-    """The values bent and standardised again, and the logarithm of the bend's slope at each; added to the logarithm of
-    a density of the bent ones, they make it one of the values. All zeros where nothing tells them apart any more.
+    """The values bent and standardised again, and the logarithm of the bend's slope at each.
+
+    Added to the logarithm of a density of the bent values, it makes one of the values. All zeros where nothing tells
+    them apart any more.
     """
     found = _power(values, np.array([exponent]))[0]
     deviation = float(found.std())
