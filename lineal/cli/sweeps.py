@@ -200,9 +200,11 @@ def _progress(sweep_: Any) -> str:
 
 def _best(view: Any) -> tuple[Any, Any]:
     """The best run and its trial. Raises not_found.run, and invalid.argument where there are several metrics."""
+    from lineal.client.sweep import trial_of
+
     run = view.best_run()
     if run is not None:
-        return run, next(one for one in view.trials if one.number == view._record.best)
+        return run, trial_of(view._connection, view.id, view._record.best)
     if len(view.config.get("metrics") or ()) > 1:
         front = ", ".join(map(str, view.insight().front)) or "none yet"
         raise InvalidArgument(

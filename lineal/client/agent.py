@@ -265,11 +265,9 @@ class Agent:
         return found
 
     def _trial(self, number: int) -> Trial:
-        after = str(number - 1) if number else None
-        found = self._sweeps.list_trials(self._sweep.id, limit=1, after=after)
-        if not found or found[0].number != number:
-            raise TrialNotFound(f"sweep {self._sweep.id} has no trial {number}")
-        return found[0]
+        from lineal.client.sweep import trial_of
+
+        return trial_of(self._conn, self._sweep.id, number)
 
     # ---- its end -----------------------------------------------------------------------------------------------
 

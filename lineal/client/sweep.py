@@ -11,7 +11,7 @@ from lineal.client.run_list import Runs
 from lineal.client.run_view import RunView
 from lineal.core import clock
 from lineal.core.clock import format_time
-from lineal.core.errors import InvalidArgument, RunNotFound, SweepNotFound, Unavailable
+from lineal.core.errors import InvalidArgument, RunNotFound, SweepNotFound, TrialNotFound, Unavailable
 from lineal.core.names import texts
 from lineal.sweeps.model import Agent, Insight, Sweep, SweepState, Trial
 from lineal.tracking.filters import parse_order
@@ -64,6 +64,14 @@ def find(conn: Connection, path: str) -> Sweep:
         wanted = "/".join(above)[:200]
         raise SweepNotFound(f"sweep {sweep_id} is in {found.entity}/{found.project}, not in {wanted}")
     return found
+
+
+def trial_of(conn: Connection, sweep_id: str, number: int) -> Trial:
+    """The sweep's trial with that number. Raises not_found.trial."""
+    found = conn.backend.sweeps.list_trials(sweep_id, limit=1, after=str(number - 1) if number else None)
+    if not found or found[0].number != number:
+        raise TrialNotFound(f"sweep {sweep_id} has no trial {number}")
+    return found[0]
 
 
 class SweepView:
@@ -160,12 +168,10 @@ class SweepView:
             return next(iter(self._runs(order)), None)
         if self._record.best is None:
             return None
-        found = self._connection.backend.sweeps.list_trials(
-            self.id, limit=1, after=str(self._record.best - 1) if self._record.best else None
-        )
         try:
-            return RunView(self._connection.backend.runs.get(found[0].run_id), self._connection) if found else None
-        except RunNotFound:  # it was deleted
+            trial = trial_of(self._connection, self.id, self._record.best)
+            return RunView(self._connection.backend.runs.get(trial.run_id), self._connection)
+        except (RunNotFound, TrialNotFound):  # it was deleted
             return None
 
     def insight(self) -> Insight:
