@@ -73,10 +73,11 @@ def heard(session: Session, run_id: str, chunk: Chunk | None) -> str | None:
     progress = stopping.advance(placed.progress, logged, early, goal)
     last = next((value for value in reversed(logged) if math.isfinite(value)), placed.last)
     trials.advance(session, placed, progress, last, at=clock.now())
-    if config.early is None or placed.trial.message:
-        return None
+    since = placed.progress.iterations
+    if placed.trial.message or not any(since < band <= progress.iterations for band in stopping.bands(early)):
+        return None  # the other trials are read where a band was reached only
     others = trials.progress_of_others(session, placed)
-    why = stopping.verdict(early, goal, progress, others, placed.progress.iterations)
+    why = stopping.verdict(early, goal, progress, others, since)
     if why is not None:
         trials.say(session, placed.id, f"stopped by {why}")
     return why
