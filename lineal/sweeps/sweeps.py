@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, delete, func, select, update
@@ -109,21 +110,7 @@ def told(session: Session, found: Found, goals: Sequence[Goal], expected: int | 
         order = trials.c.value.desc() if goals[0] == "maximize" else trials.c.value
         valued = (trials.c.sweep_id == found.id) & trials.c.feasible.is_(True) & trials.c.value.is_not(None)
         best = session.scalar(select(trials.c.number).where(valued).order_by(order, trials.c.number).limit(1))
-    it = found.sweep
-    return Sweep(
-        it.id,
-        it.entity,
-        it.project,
-        it.name,
-        it.state,
-        it.config,
-        it.user,
-        it.created_at,
-        expected,
-        counts,
-        best,
-        it.message,
-    )
+    return replace(found.sweep, expected_run_count=expected, counts=counts, best=best)
 
 
 def change(session: Session, id_: int, values: Mapping[str, Any]) -> None:
